@@ -1,0 +1,125 @@
+"""forge -> train -> evaluate -> notebook -> summary, for one profile.
+
+    snakemake --cores all --config profile=quick
+
+Outputs are stamps: Snakemake deletes outputs before a job and after a failed one, and results
+must outlive both. The library decides by identity whether a stage has work to do, so a stage that
+runs again for a touched file costs seconds.
+"""
+
+from pathlib import Path
+
+from imdl_lib import experiments
+
+workdir: workflow.basedir
+
+
+PROFILE = config.get("profile", "quick")
+PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each quick run takes few
+LIBRARY = sorted(str(path) for path in Path("imdl_lib").rglob("*") if path.suffix in (".py", ".csv"))
+RUNS = {run.id: run for run in experiments.RUNS}
+NOTEBOOKS = [path.stem for path in sorted(Path("notebooks").glob("*.ipynb"))]
+
+
+def stamp(stage, name):
+    return f"build/{PROFILE}/stamps/{stage}/{name}"
+
+
+def minutes(stage):
+    return f"build/{PROFILE}/minutes/{stage}/{{name}}.tsv"
+
+
+def trained(paper):
+    if PER_PAPER:
+        return [stamp("train", paper)]
+    return [stamp("train", run.id) for run in RUNS.values() if run.paper == paper]
+
+
+def before_training(name):
+    """Stamps of the forged data, and of the runs whose weights are the start of this one's."""
+    runs = [run for run in RUNS.values() if name in (run.id, run.paper)]
+    starts = [RUNS[run.init_from] for run in runs if run.init_from]
+    first = {stamp("train", start.paper if PER_PAPER else start.id) for start in starts}
+    return [stamp("forge", runs[0].paper), *sorted(first - {stamp("train", name)})]
+
+
+def shown_in(notebook):
+    """Papers whose results a notebook shows: its own, or all where it is about none."""
+    own = notebook.partition("_")[2]
+    return [own] if own in experiments.PAPERS else list(experiments.PAPERS)
+
+
+# Every stamp in the order of work, with the files that it vouches for.
+VOUCHED = {stamp("forge", paper): [] for paper in experiments.PAPERS}
+for paper in experiments.PAPERS:
+    folders = {run.id: f"results/{PROFILE}/{run.id}" for run in RUNS.values() if run.paper == paper}
+    for made in trained(paper):
+        name = made.removeprefix(stamp("train", ""))
+        VOUCHED[made] = list(folders.values()) if PER_PAPER else [folders[name]]
+    VOUCHED[stamp("evaluate", paper)] = [f"{top}/{PROFILE}/{paper}" for top in ("results", "figures")]
+for name in NOTEBOOKS:
+    VOUCHED[stamp("notebook", name)] = [f"build/{PROFILE}/notebooks/{name}.ipynb"]
+VOUCHED[stamp("summary", "all")] = [f"results/{PROFILE}/summary.json"]
+
+for made, files in VOUCHED.items():
+    if not all(Path(file).exists() for file in files):
+        Path(made).unlink(missing_ok=True)
+
+
+def step(wildcards, output):
+    """What the terminal shows when a job starts."""
+    place = list(VOUCHED).index(output[0]) + 1
+    return f"[{place} of {len(VOUCHED)}] {output[0].removeprefix(stamp('', '')[:-1])}"
+
+
+localrules: all, summary
+
+
+rule all:
+    input: stamp("summary", "all")
+
+
+rule forge:
+    input: LIBRARY
+    output: touch(stamp("forge", "{name}"))
+    params: step=step
+    benchmark: minutes("forge")
+    threads: 8
+    shell: "echo '{params.step}'; imdl forge --paper {wildcards.name} --profile {PROFILE}"
+
+
+rule train:
+    input: LIBRARY, lambda wildcards: before_training(wildcards.name)
+    output: touch(stamp("train", "{name}"))
+    params: step=step, what=lambda wildcards: ("--paper " if PER_PAPER else "") + wildcards.name
+    benchmark: minutes("train")
+    threads: 8
+    shell: "echo '{params.step}'; imdl train {params.what} --profile {PROFILE}"
+
+
+rule evaluate:
+    input: LIBRARY, lambda wildcards: trained(wildcards.name)
+    output: touch(stamp("evaluate", "{name}"))
+    params: step=step
+    benchmark: minutes("evaluate")
+    threads: 8
+    shell: "echo '{params.step}'; imdl render --paper {wildcards.name} --profile {PROFILE}"
+
+
+rule notebook:
+    input:
+        "notebooks/{name}.ipynb",
+        lambda wildcards: [stamp("evaluate", paper) for paper in shown_in(wildcards.name)],
+    output: touch(stamp("notebook", "{name}"))
+    params: step=step
+    benchmark: minutes("notebook")
+    threads: 8
+    shell: "echo '{params.step}'; imdl notebook {input[0]} --profile {PROFILE}"
+
+
+rule summary:
+    input:
+        [stamp("evaluate", paper) for paper in experiments.PAPERS],
+        [stamp("notebook", name) for name in NOTEBOOKS],
+    output: touch(stamp("summary", "all"))
+    shell: "imdl summary --profile {PROFILE} >/dev/null"

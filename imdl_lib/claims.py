@@ -1,0 +1,181 @@
+"""Rules that turn stored rows into verdicts; each is declared beside its claim in a registry.
+
+A comparison is decided by a bootstrap over images (paired where both sides saw the same set):
+*reproduced* where the 95 % interval lies wholly on the claimed side, *not reproduced* where it
+lies wholly on the other, else *inconclusive*. What fails on a run that saw fewer samples than
+its profile's minimum is *inconclusive (budget)*, never *not reproduced*.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from . import datasets, profiles, standins, tables
+from .registry import Source, Verdict
+
+Judge = Callable[[str], Verdict]
+DRAWS = 1000
+HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
+
+
+class Missing(Exception):
+    """Rows that a rule needs are not there; ``real`` names the set that must be fetched."""
+
+    def __init__(self, source: Source, real: bool) -> None:
+        super().__init__(source.run, source.set)
+        self.source, self.real = source, real
+
+
+def values(profile: str, source: Source) -> pd.DataFrame:
+    """The source's rows: ``key`` (seed, set and image) and ``value``, undefined ones left out.
+
+    Raises:
+        Missing: there are none.
+    """
+    found = tables.rows(profile, source.run)
+    if len(found):
+        star = source.set.endswith("/*")
+        in_set = (
+            found["set"].str.startswith(source.set[:-1]) if star else found["set"] == source.set
+        )
+        found = found[in_set]
+    if not len(found) or source.column not in found or found[source.column].isna().all():
+        raise Missing(source, source.set not in standins.SETS and "*" not in source.set)
+    group = found["set"] if source.set.endswith("/*") else ""
+    key = found["seed"] + "/" + group + "/" + found["image"]
+    out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale})
+    return out.dropna()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of means with its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}] on {self.images} images"
+
+
+def difference(profile: str, a: Source, b: Source) -> Difference:
+    """Mean of ``a`` less mean of ``b``; paired where keys are shared."""
+    rng = np.random.default_rng(0)
+    left, right = values(profile, a), values(profile, b)
+    both = left.merge(right, on="key")
+    if len(both):
+        change = (both["value_x"] - both["value_y"]).to_numpy()
+        drawn = _means(change, rng)
+        return _interval(change.mean(), drawn, len(both))
+    x, y = left["value"].to_numpy(), right["value"].to_numpy()
+    return _interval(x.mean() - y.mean(), _means(x, rng) - _means(y, rng), min(len(x), len(y)))
+
+
+def _means(sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return sample[rng.integers(len(sample), size=(DRAWS, len(sample)))].mean(1)
+
+
+def _interval(mean: float, drawn: np.ndarray, images: int) -> Difference:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Difference(float(mean), float(low), float(high), images)
+
+
+def ruled(rule: Callable[[str], Verdict]) -> Judge:
+    """``rule`` with missing rows turned into their verdict."""
+
+    def judge(profile: str) -> Verdict:
+        try:
+            return rule(profile)
+        except Missing as missing:
+            if missing.real:
+                return Verdict("needs data", datasets.needs(missing.source.set))
+            return Verdict("not yet judged", f"{missing.source.run} is not scored yet")
+
+    return judge
+
+
+def higher(*pairs: tuple[Source, Source], by: float = 0.0) -> Judge:
+    """Each first source exceeds its second by more than ``by`` (in the sources' unit)."""
+
+    def rule(profile: str) -> Verdict:
+        said, verdicts = [], []
+        for a, b in pairs:
+            change = difference(profile, a, b)
+            verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
+            said.append(f"{_name(a, b)} − {_name(b, a)} {change}")
+        runs = [source.run for pair in pairs for source in pair]
+        return _together(profile, verdicts, said, runs)
+
+    return ruled(rule)
+
+
+def close(tolerance: float, *sources: Source) -> Judge:
+    """Any two sources differ by at most ``tolerance``."""
+
+    def rule(profile: str) -> Verdict:
+        means = {s: float(values(profile, s)["value"].mean()) for s in sources}
+        best, worst = max(means, key=means.get), min(means, key=means.get)
+        gap = difference(profile, best, worst)
+        verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
+        said = f"largest gap {_name(best, worst)} − {_name(worst, best)} {gap}; limit {tolerance:g}"
+        return _together(profile, [verdict], [said], [s.run for s in sources])
+
+    return ruled(rule)
+
+
+def above(level: float, *sources: Source) -> Judge:
+    """The mean of each source lies above ``level``."""
+
+    def rule(profile: str) -> Verdict:
+        verdicts, said = [], []
+        for source in sources:
+            sample = values(profile, source)["value"].to_numpy()
+            got = _interval(sample.mean(), _means(sample, np.random.default_rng(0)), len(sample))
+            verdicts.append(HELD if got.low > level else FAILED if got.high < level else OPEN)
+            said.append(f"{source.set} {source.column} {got}, level {level:g}")
+        return _together(profile, verdicts, said, [s.run for s in sources])
+
+    return ruled(rule)
+
+
+def series(
+    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], points: dict[float, Source]
+) -> Judge:
+    """A property of means along a series of settings: ``measure(x, y) -> (holds, evidence)``."""
+
+    def rule(profile: str) -> Verdict:
+        x = np.array(list(points))
+        y = np.array([values(profile, source)["value"].mean() for source in points.values()])
+        holds, said = measure(x, y)
+        runs = [source.run for source in points.values()]
+        return _together(profile, [HELD if holds else FAILED], [said], runs)
+
+    return ruled(rule)
+
+
+def _name(source: Source, other: Source) -> str:
+    """What tells a source from the other one."""
+    if source.run != other.run:
+        return source.run.split("/")[1] + ("" if source.set == other.set else f" on {source.set}")
+    return source.set if source.set != other.set else source.column
+
+
+def _together(profile: str, verdicts: list[str], said: list[str], runs: list[str]) -> Verdict:
+    verdict = FAILED if FAILED in verdicts else OPEN if OPEN in verdicts else HELD
+    evidence = "; ".join(said)
+    if len(verdicts) > 1:
+        evidence = f"{verdicts.count(HELD)} of {len(verdicts)} hold: {evidence}"
+    if verdict == FAILED and below_budget(profile, runs):
+        return Verdict(OPEN, f"(budget) {evidence}")
+    return Verdict(verdict, evidence)
+
+
+def below_budget(profile: str, runs: list[str]) -> bool:
+    """Whether a trained run among ``runs`` saw fewer samples than the profile's minimum."""
+    minimum = profiles.profile(profile).minimum_samples
+    seen = [r["samples"] for run in set(runs) for r in tables.records(profile, run)]
+    return any(0 < samples < minimum for samples in seen)

@@ -1,0 +1,247 @@
+"""The ``imdl`` command: list, train, render, notebooks, data, detection."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table as Screen
+
+from . import experiments, fetch, files, paths, profiles
+from .errors import ImdlError, RegistryError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+data = typer.Typer(no_args_is_help=True, help="Photos and test sets: what there is, get, check.")
+app.add_typer(data, name="data")
+
+ProfileName = Annotated[str, typer.Option("--profile", help="quick, standard or paper")]
+PaperName = Annotated[str, typer.Option("--paper", help="a paper's id, such as mantranet")]
+CAUTION = (
+    "This map is a statistical hint, not evidence: it can mark untouched pixels and miss "
+    "forged ones. Look at the picture, its source and its history."
+)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one message and exit code 2, never a traceback."""
+    try:
+        app()
+    except ImdlError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"imdl: {error}", markup=False)
+        sys.exit(2)
+
+
+@app.command("list")
+def list_items(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    profile: ProfileName = "standard",
+) -> None:
+    """All 62 published tables and figures: made, needs data or not yet, and what is filled."""
+    profiles.profile(profile)
+    entries = experiments.listing(profile)
+    if as_json:
+        print(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    screen = Screen("id", "caption", "state", "cells")
+    for entry in entries:
+        cells = f"{entry['cells_filled']}/{entry['cells']}" if entry["cells"] else ""
+        screen.add_row(entry["id"], entry["caption"], entry["state"], cells)
+    Console().print(screen)
+
+
+@app.command()
+def train(
+    run: Annotated[str, typer.Argument(help="a run's id; empty with --paper")] = "",
+    profile: ProfileName = "standard",
+    paper: PaperName = "",
+) -> None:
+    """Train and score one run, or all of a paper; what is finished is left alone."""
+    from . import evaluate
+    from .train import Job
+
+    sizes = profiles.profile(profile)
+    runs = _runs(paper) if paper else (experiments.run(run),)
+    for chosen in runs:
+        for seed in sizes.seeds:
+            job = Job(chosen, sizes, seed, experiments.RUN_BY_ID)
+            did = evaluate.rebuild(job, progress=_progress())
+            print(f"{chosen.id} seed {seed}: {'finished now' if did else 'already finished'}")
+
+
+@app.command()
+def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
+    """Forge the training sets of a paper's runs into the cache."""
+    from . import forge as forging
+    from .train import Job
+
+    sizes = profiles.profile(profile)
+    jobs = [Job(run, sizes, 0, experiments.RUN_BY_ID) for run in _runs(paper) if run.kinds]
+    recipes = dict.fromkeys(job.recipe(part) for job in jobs for part in ("train", "valid"))
+    for recipe in recipes:
+        forging.forge(recipe, progress=_progress())
+
+
+@app.command()
+def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
+    """Make every table and figure of a paper from stored rows."""
+    profiles.profile(profile)
+    for item in (*experiments.TABLES, *experiments.FIGURES):
+        if item.paper == _paper(paper):
+            print(experiments.render(item.id, profile).relative_to(paths.ROOT))
+
+
+@app.command()
+def notebook(path: Path, profile: ProfileName = "standard") -> None:
+    """Execute a notebook at a profile into build/<profile>/notebooks, and make a page of it."""
+    profiles.profile(profile)
+    folder = paths.build(profile) / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    executed = folder / path.name
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(path),
+        str(executed),
+        "--cwd",
+        str(path.parent),
+    ]
+    command += ["-p", "profile", profile, "--no-progress-bar", "--log-level", "ERROR"]
+    _call(command, f"Notebook {path.name}")
+    page = [
+        sys.executable,
+        "-m",
+        "nbconvert",
+        "--to",
+        "html",
+        "--log-level",
+        "ERROR",
+        str(executed),
+    ]
+    _call(page, f"The page of {path.name}")
+    print(executed.relative_to(paths.ROOT))
+
+
+@app.command()
+def summary(profile: ProfileName = "quick") -> None:
+    """Write results/<profile>/summary.json and print it on one screen."""
+    profiles.profile(profile)
+    items = [e for e in experiments.listing(profile) if e["id"] in experiments.BY_ID]
+    stages = _stages(profile)
+    report = {
+        "profile": profile,
+        "wall_minutes": round(sum(stages.values()), 2),
+        "stages": stages,
+        "machine": _machine(),
+        "made": [e["id"] for e in items if e["state"] == "made"],
+        "failed": [e["id"] for e in items if e["state"] != "made"],
+    }
+    files.write_json(paths.results(profile) / "summary.json", report)
+    _print_summary(report)
+
+
+def _print_summary(report: dict) -> None:
+    profile, made = report["profile"], report["made"]
+    total = len(made) + len(report["failed"])
+    print(f"profile {profile}: {len(made)} of {total} items made, {report['wall_minutes']:.1f} min")
+    for name, minutes in report["stages"].items():
+        print(f"  {name:24} {minutes:6.2f} min")
+    if report["failed"]:
+        print(f"  not made: {', '.join(report['failed'])}")
+    print(f"notebooks  build/{profile}/notebooks/*.html")
+    print(f"tables     results/{profile}/<paper>/items/*.csv")
+    print(f"figures    figures/{profile}/<paper>/*.png")
+
+
+def _stages(profile: str) -> dict[str, float]:
+    """Minutes of each stage, as its stamp recorded them."""
+    stamps = sorted(
+        (paths.build(profile) / "stamps").glob("*.done"), key=lambda p: p.stat().st_mtime
+    )
+    return {stamp.stem: round(float(stamp.read_text() or 0) / 60, 2) for stamp in stamps}
+
+
+def _machine() -> str:
+    import platform
+
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+
+
+@data.command("info")
+def data_info(name: Annotated[str, typer.Argument()] = "") -> None:
+    """What a set holds, its licence and source, where it goes, what is missing."""
+    print("\n\n".join(fetch.info(n) for n in ([name] if name else fetch.SETS)))
+
+
+@data.command("get")
+def data_get(name: str) -> None:
+    """Download a set file by file; what is there and whole is kept."""
+    print(fetch.get(name, progress=_progress()))
+
+
+@data.command("check")
+def data_check(name: str) -> None:
+    """Compare a set's files with their checksums."""
+    print(fetch.check(name))
+
+
+@app.command()
+def env() -> None:
+    """What results depend on: versions, precision, folders."""
+    from . import train as training
+
+    sets = paths.data_root()
+    lines = training.environment() | {
+        "precision": training.precision("auto"),
+        "IMDL_DATA": str(sets) if sets else "not set: packaged photos only",
+        "cache": str(paths.cache()),
+    }
+    for key, value in lines.items():
+        print(f"{key:10} {value}")
+
+
+@app.command()
+def detect(
+    photo: Path,
+    out: Annotated[Path | None, typer.Option(help="the picture to write")] = None,
+    profile: ProfileName = "standard",
+) -> None:
+    """What ManTra-Net marks in a photo: one picture beside it."""
+    from . import detect as detection
+
+    written = detection.detect(paths.from_call(str(photo)), out, profile)
+    print(f"{written}\n{CAUTION}")
+
+
+def _call(command: list[str], what: str) -> None:
+    """Run a helper program; its last words are the error's evidence."""
+    environment = os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+        raise ImdlError(f"{what} stopped with an error. Its last words:\n{tail}")
+
+
+def _runs(paper: str) -> tuple:
+    return tuple(run for run in experiments.RUNS if run.paper == _paper(paper))
+
+
+def _paper(name: str) -> str:
+    if name not in experiments.PAPERS:
+        raise RegistryError(
+            f"There is no paper {name!r} here. Choose from {', '.join(experiments.PAPERS)}."
+        )
+    return name
+
+
+def _progress() -> bool:
+    """Bars for people; none where output goes to a file or a CI log."""
+    return sys.stderr.isatty() and not os.environ.get("CI")
+
+
+if __name__ == "__main__":
+    main()

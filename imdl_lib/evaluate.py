@@ -1,0 +1,324 @@
+"""A trained run against its test sets: one row per image, one column per protocol."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from . import datasets, files, manipulations, metrics, standins, train
+from .batch import Batch
+from .forge import ForgedSet, forge
+from .papers import mantranet
+from .profiles import Profile
+from .train import Job
+
+BATCH_PIXELS = 64 * 128 * 128  # images are batched up to so many pixels
+NEIGHBOURS = 7  # K of camera identification (ManTra-Net, sec. 2.3)
+MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
+TOP = (1, 3, 5, 10)
+CORRELATION_PX = 4.0  # of the noise over a whole image
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One test image with its manipulated regions, numbered from 1."""
+
+    name: str
+    kind: str
+    image: UInt8[np.ndarray, "H W 3"]
+    regions: UInt8[np.ndarray, "H W"]
+
+
+def rebuild(job: Job, progress: bool = True) -> bool:
+    """Train and score a job where its committed results do not belong to it; True where it did.
+
+    Raises:
+        DataError: another process works on the same job, or the disk is full.
+    """
+    if finished(job):
+        return False
+    train.train(job, progress)
+    train.publish(job, score(job, progress))
+    return True
+
+
+def finished(job: Job) -> bool:
+    """Whether the job's stored rows belong to it and cover every set that is at hand."""
+    record = train.read_record(job)
+    sets = [name for name in job.run.tests if at_hand(name)]
+    return record.get("identity") == job.identity and set(sets) <= set(record.get("sets", ()))
+
+
+def at_hand(name: str) -> bool:
+    """Whether a set can be scored here: stand-ins always, a real set where the user has it."""
+    return name in standins.SETS or datasets.available(name)
+
+
+def score(job: Job, progress: bool = True) -> list[str]:
+    """Score a job on every set that it names and is at hand; returns those sets."""
+    model = train.load(job)
+    rows, pooled = [], []
+    names = [name for name in job.run.tests if at_hand(name)]
+    for name in tqdm(names, desc=f"scoring {job.run.id}", disable=not progress):
+        scored = score_set(model, job, name)
+        rows += [{"set": name, **row} for row in scored.rows]
+        pooled += [{"set": name, **row} for row in scored.pooled]
+    _write(job, "per_image.csv", rows)
+    if pooled:
+        _write(job, "pooled.csv", pooled)
+    return names
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The rows of one set, and what only the set as a whole can say."""
+
+    rows: list[dict[str, Any]]
+    pooled: list[dict[str, Any]]
+
+
+def score_set(model: nn.Module, job: Job, name: str) -> Scored:
+    """Rows of one set for one network."""
+    if isinstance(model, mantranet.ImcModel):
+        score_one = {"cameras": score_cameras, MEMBERSHIP: score_membership}
+        rows = score_one.get(name, score_operations)(model, _forged(job, name), job.profile.batch)
+        return Scored(rows, [])
+    return score_masks(model, samples(job, name))
+
+
+def samples(job: Job, name: str) -> Iterator[Sample]:
+    """The samples of a stand-in or a real set, distorted where the set says so."""
+    if name not in standins.SETS:
+        for sample in datasets.open_set(name):
+            mask = sample.mask
+            regions = np.zeros(sample.image_u8.shape[:2]) if mask is None else mask
+            yield Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))
+        return
+    stand_in, forged = standins.stand_in(name), _forged(job, name)
+    for index in range(len(forged)):
+        image, regions = np.array(forged.images[index]), np.array(forged.regions[index])
+        image, regions = distort(image, regions, stand_in.distortion, stand_in.amount)
+        yield Sample(f"{index:05d}", forged.kind(index), image, regions)
+
+
+def distort(
+    image: UInt8[np.ndarray, "H W 3"], regions: UInt8[np.ndarray, "H W"], how: str, amount: float
+) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+    """An image and its regions after one distortion of ``standins.DISTORTIONS``."""
+    if how == "resize":
+        image = manipulations.resize(image, amount)
+        size = (image.shape[1], image.shape[0])
+        return image, cv2.resize(regions, size, interpolation=cv2.INTER_NEAREST)
+    if how == "jpeg":
+        return manipulations.jpeg(image, int(amount)), regions
+    if how == "stylise":
+        return manipulations.stylise(image), regions
+    if how == "correlated_noise":
+        rng = np.random.default_rng(0)
+        return manipulations.correlated_noise(image, amount, CORRELATION_PX, rng), regions
+    if how == "blur_edges":
+        return manipulations.blur_edges(image, regions > 0, int(amount)), regions
+    return image, regions
+
+
+@torch.no_grad()
+def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
+    """Pixel and image scores of a localization network."""
+    rows, counts = [], metrics.ScoreCounts()
+    for group in _groups(images):
+        prob, score = predict(model, np.stack([sample.image for sample in group]))
+        mask = torch.from_numpy(np.stack([s.regions for s in group]) > 0)[:, None]
+        counts.add(prob, mask)
+        columns = _columns(prob, mask)
+        for i, sample in enumerate(group):
+            row = {name: float(column[i]) for name, column in columns.items()}
+            share = float((sample.regions > 0).mean())
+            row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
+            rows.append(row | {"score": float(score[i])} | _recalls(model, prob[i, 0], sample))
+    return Scored(rows, [_pooled(counts, rows)] if rows else [])
+
+
+def predict(
+    model: nn.Module, images: UInt8[np.ndarray, "B H W 3"]
+) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, " B"]]:
+    """Probability maps and image scores, in full precision, on the model's device."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    image = torch.from_numpy(images).permute(0, 3, 1, 2).to(device).float() / 255
+    with torch.inference_mode():
+        prediction = model(image.contiguous(memory_format=torch.channels_last))
+    return prediction.prob.cpu(), prediction.score.cpu()
+
+
+def _columns(
+    prob: Float[Tensor, "B 1 H W"], mask: Bool[Tensor, "B 1 H W"]
+) -> dict[str, Float[Tensor, " B"]]:
+    negated = metrics.negate_when_mostly_forged(prob, mask)
+    return {
+        "pixel_auc": metrics.pixel_auc_per_image(prob, mask),
+        "pixel_auc_negated": metrics.pixel_auc_per_image(negated, mask),
+        "pixel_f1_at_half": metrics.pixel_f1_at_half(prob, mask),
+        "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image(prob, mask),
+    }
+
+
+def _recalls(model: nn.Module, prob: Float[Tensor, "H W"], sample: Sample) -> dict[str, float]:
+    """Recall of the more and of the less found of two regions, and of the latter seen alone.
+
+    The threshold marks as many pixels of the map as are forged. Alone means in the half of the
+    image that holds it: the region of interest of sec. 5.4.
+    """
+    if sample.regions.max() < 2:
+        return {}
+    found = {n: _recall(prob.numpy(), sample.regions, n) for n in (1, 2)}
+    least, most = sorted(found, key=found.get)
+    middle = sample.image.shape[1] // 2
+    half = np.s_[:, :middle] if least == 1 else np.s_[:, middle:]
+    alone, _ = predict(model, sample.image[half][None])
+    return {
+        "recall_least": found[least],
+        "recall_most": found[most],
+        "recall_least_alone": _recall(alone[0, 0].numpy(), sample.regions[half], least),
+    }
+
+
+def _recall(prob: np.ndarray, regions: np.ndarray, number: int) -> float:
+    chosen = regions == number
+    if not chosen.any():
+        return float("nan")
+    return float((prob[chosen] > np.quantile(prob, 1 - (regions > 0).mean())).mean())
+
+
+def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    score = np.array([row["score"] for row in rows])
+    label = np.array([row["forged_share"] > 0 for row in rows])
+    return {
+        "images": len(rows),
+        "pixel_auc_pooled": metrics.pixel_auc_pooled(counts),
+        "pixel_f1_best_per_set": metrics.pixel_f1_best_per_set(counts),
+        "pixel_f1_at_eer_pooled": metrics.pixel_f1_at_eer_pooled(counts),
+        "image_auc": metrics.image_auc(score, label),
+    }
+
+
+@torch.no_grad()
+def score_operations(
+    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
+) -> list[dict[str, Any]]:
+    """Whether the true class is among the first k, and said at that level and coarser ones."""
+    rows = []
+    for batch in _in_order(forged, batch_size):
+        probabilities = mantranet.imc_probabilities(model(batch.image))
+        columns = _operation_columns(model.config.level, batch.operation, probabilities)
+        rows += pd.DataFrame({"image": batch.name, **columns}).to_dict("records")
+    return rows
+
+
+def _operation_columns(
+    level: int, leaf: Int[Tensor, " B"], probabilities: Float[Tensor, "B K"]
+) -> dict[str, np.ndarray]:
+    true = torch.from_numpy(manipulations.HIERARCHY[level])[leaf]
+    own = probabilities.gather(1, true[:, None])
+    rank = 1 + (probabilities > own).sum(1).numpy()
+    said = probabilities.argmax(1).numpy()
+    columns: dict[str, np.ndarray] = {"leaf": leaf.numpy()}
+    columns |= {f"top_{k}": (rank <= k).astype(int) for k in TOP}
+    for coarse in range(level + 1):
+        right = parents(level, coarse)[said] == manipulations.HIERARCHY[coarse][leaf.numpy()]
+        columns[f"correct_{coarse}"] = right.astype(int)
+    if level:
+        columns["said_1"] = parents(level, 1)[said]
+        columns["wrong_inside_1"] = np.where(rank == 1, np.nan, columns["correct_1"])
+    return columns
+
+
+@torch.no_grad()
+def score_membership(
+    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
+) -> list[dict[str, Any]]:
+    """AUC of the class map that fits an image's mask best, and one fitted to another's mask.
+
+    The control turns the mask by half the image, so that it asks as much of chance.
+    """
+    rows = []
+    for batch in _in_order(forged, batch_size):
+        probabilities = model(batch.image).float().softmax(1)
+        shifted = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
+        columns = {"membership_auc": batch.mask, "membership_auc_shuffled": shifted}
+        best = {name: _best_class_auc(probabilities, m) for name, m in columns.items()}
+        rows += pd.DataFrame({"image": batch.name, **best}).to_dict("records")
+    return rows
+
+
+def _best_class_auc(
+    probabilities: Float[Tensor, "B K H W"], mask: Bool[Tensor, "B 1 H W"]
+) -> Float[np.ndarray, " B"]:
+    """Best AUC over the families' maps: probabilities summed within each class of level 0."""
+    level = manipulations.CLASSES.index(probabilities.shape[1])
+    family = torch.from_numpy(parents(level, 0))
+    summed = torch.zeros(len(mask), manipulations.CLASSES[0], *mask.shape[2:])
+    summed.index_add_(1, family, probabilities)
+    auc = [metrics.pixel_auc_per_image(one[:, None].clamp(0, 1), mask) for one in summed.unbind(1)]
+    return torch.stack(auc).amax(0).numpy()
+
+
+def parents(fine: int, coarse: int) -> np.ndarray:
+    """Class at level ``coarse`` of each class at level ``fine``."""
+    classes = np.zeros(manipulations.CLASSES[fine], np.int64)
+    classes[manipulations.HIERARCHY[fine]] = manipulations.HIERARCHY[coarse]
+    return classes
+
+
+@torch.no_grad()
+def score_cameras(
+    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
+) -> list[dict[str, Any]]:
+    """Camera of each image of one half by its nearest neighbours in the other (sec. 2.3).
+
+    Even-numbered images fit, odd-numbered ones test; the feature is the mean trace feature.
+    """
+    mean = [model.features(b.image).mean((2, 3)) for b in _in_order(forged, batch_size)]
+    feature, camera = torch.cat(mean).numpy(), np.asarray(forged.targets)
+    distance = ((feature[1::2, None] - feature[None, ::2]) ** 2).sum(-1)
+    votes = camera[::2][np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]]
+    said = np.array([np.bincount(row).argmax() for row in votes])
+    pairs = zip(range(1, len(camera), 2), camera[1::2], said, strict=True)
+    return [
+        {"image": f"{i:05d}", "camera": int(c), "camera_correct": int(c == s)} for i, c, s in pairs
+    ]
+
+
+def _in_order(forged: ForgedSet, batch_size: int) -> Iterator[Batch]:
+    for start in range(0, len(forged), batch_size):
+        yield train.to_batch(forged, np.arange(start, min(start + batch_size, len(forged))))
+
+
+def _forged(job: Job, name: str) -> ForgedSet:
+    profile: Profile = job.profile
+    recipe = standins.stand_in(name).recipe(profile.sources, profile.test_count, profile.size_px)
+    return forge(recipe, progress=False)
+
+
+def _groups(images: Iterator[Sample]) -> Iterator[list[Sample]]:
+    """Neighbours of one size, together up to ``BATCH_PIXELS``."""
+    group: list[Sample] = []
+    for sample in images:
+        full = len(group) * sample.regions.size >= BATCH_PIXELS
+        if group and (full or sample.image.shape != group[0].image.shape):
+            yield group
+            group = []
+        group.append(sample)
+    if group:
+        yield group
+
+
+def _write(job: Job, name: str, rows: list[dict[str, Any]]) -> None:
+    with files.whole(job.folder / name) as temporary:
+        pd.DataFrame(rows).round(DIGITS).to_csv(temporary, index=False)

@@ -1,0 +1,203 @@
+"""The registry of all papers, and the calls that notebooks use: ``show(id)`` and ``check(id)``."""
+
+import csv
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from .. import files, paths, profiles, tables
+from ..errors import DataError, RegistryError
+from ..registry import Claim, Figure, Run, Table, Verdict
+from . import mantranet
+
+PAPERS: dict[str, ModuleType] = {"mantranet": mantranet}
+
+RUNS: tuple[Run, ...] = tuple(run for paper in PAPERS.values() for run in paper.RUNS)
+TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
+FIGURES: tuple[Figure, ...] = tuple(item for paper in PAPERS.values() for item in paper.FIGURES)
+CLAIMS: tuple[Claim, ...] = tuple(claim for paper in PAPERS.values() for claim in paper.CLAIMS)
+
+BY_ID = MappingProxyType({item.id: item for item in (*TABLES, *FIGURES)})
+RUN_BY_ID = MappingProxyType({run.id: run for run in RUNS})
+
+
+def item(id: str) -> Table | Figure:
+    """The table or figure called ``id``.
+
+    Raises:
+        RegistryError: there is none of that id.
+    """
+    if id not in BY_ID:
+        raise RegistryError(f"There is no table or figure {id!r}. `imdl list` names all of them.")
+    return BY_ID[id]
+
+
+def run(id: str) -> Run:
+    """The run called ``id``.
+
+    Raises:
+        RegistryError: there is none of that id.
+    """
+    if id not in RUN_BY_ID:
+        raise RegistryError(f"There is no run {id!r}. Choose from {', '.join(sorted(RUN_BY_ID))}.")
+    return RUN_BY_ID[id]
+
+
+def render(id: str, profile: str) -> Path:
+    """Make a table or figure from what is stored, and store it; returns the file to look at."""
+    chosen = item(id)
+    if isinstance(chosen, Table):
+        tables.save(chosen, tables.fill(chosen, profile), profile)
+        return tables.stored(profile, id, ".csv")
+    data = chosen.data(profile)
+    with files.whole(tables.stored(profile, id, ".npz")) as temporary:
+        np.savez_compressed(temporary, **data)
+    return _picture(chosen, data, profile)
+
+
+def show(id: str, profile: str = "standard") -> None:
+    """Print a table, or display a figure, from stored rows and released weights."""
+    chosen = item(id)
+    profiles.profile(profile)
+    if isinstance(chosen, Table):
+        print(tables.text(chosen, tables.fill(chosen, profile), profile))
+        return
+    from IPython.display import Image, display  # only a notebook displays
+
+    path = paths.figures(profile) / f"{id}.png"
+    if not path.exists():
+        render(id, profile)
+    display(Image(filename=path))
+
+
+def check(id: str, profile: str = "standard") -> None:
+    """Compare a table or a figure's data, made again now, with what is stored.
+
+    Raises:
+        DataError: a value moved beyond the item's tolerance, or nothing is stored.
+    """
+    chosen = item(id)
+    if isinstance(chosen, Table):
+        print(tables.compare(chosen, tables.fill(chosen, profile), profile))
+        return
+    path = tables.stored(profile, id, ".npz")
+    if not path.exists():
+        raise DataError(
+            f"{id} has no stored data at profile {profile}. "
+            f"Run `imdl render {chosen.paper} --profile {profile}` first."
+        )
+    with np.load(path) as before:
+        print(_compare(id, dict(before), chosen.data(profile)))
+
+
+def _compare(id: str, before: dict[str, np.ndarray], now: dict[str, Any]) -> str:
+    for name, old in before.items():
+        new = np.asarray(now[name])
+        numbers = np.issubdtype(old.dtype, np.number)
+        same = old.shape == new.shape and (
+            bool(np.mean(np.isclose(old, new, rtol=0.02, atol=0.02, equal_nan=True)) > 0.99)
+            if numbers
+            else bool((old == new).all())
+        )
+        if not same:
+            raise DataError(
+                f"{id}: array {name!r} moved from what is stored "
+                "(more than 1 % of its values by more than .02). "
+                "Find out why, or render the figure again."
+            )
+    return f"{id}: {len(before)} arrays agree with the stored data"
+
+
+def _picture(figure: Figure, data: dict[str, Any], profile: str) -> Path:
+    import matplotlib.pyplot as plt
+
+    path = paths.figures(profile) / f"{figure.id}.png"
+    drawn = figure.draw(data)
+    with files.whole(path) as temporary:
+        drawn.savefig(temporary, dpi=110, metadata={"Software": None})
+    plt.close(drawn)
+    return path
+
+
+def verdict(claim: Claim, profile: str) -> Verdict:
+    """A claim's verdict from stored rows; quick rows judge nothing."""
+    if claim.judge is None:
+        return Verdict("not yet judged")
+    if profile == "quick":
+        return Verdict("quick (not judged)")
+    return claim.judge(profile)
+
+
+def claims(paper: str, profile: str = "standard") -> None:
+    """Print a paper's claims with their verdicts, the judged ones first with their evidence."""
+    chosen = [claim for claim in CLAIMS if claim.paper == paper]
+    judged = [(claim, verdict(claim, profile)) for claim in chosen]
+    for claim, said in judged:
+        if said.verdict != "not yet judged":
+            print(f"{claim.id.split('-')[1]:4} {said.verdict.upper()}: {claim.statement}")
+            print(f"     {claim.place} · {said.evidence}")
+    rest = [claim.id.split("-")[1] for claim, said in judged if said.verdict == "not yet judged"]
+    print(f"Not yet judged: {', '.join(rest) or 'none'}")
+
+
+def inventory() -> list[dict[str, str]]:
+    """All 62 published tables and figures, as printed: paper, item, caption, layout."""
+    with (paths.PUBLISHED / "inventory.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def listing(profile: str = "standard") -> list[dict[str, Any]]:
+    """State of each of the 62 items: made, needs data or not yet; with its files and cells."""
+    return [_state(row, profile) for row in inventory()]
+
+
+def _state(row: dict[str, str], profile: str) -> dict[str, Any]:
+    kind, number = row["item"].split(" ")
+    id = f"{row['paper']}/{kind.lower()}-{number.lower()}"
+    entry: dict[str, Any] = {"id": id, "paper": row["paper"], "kind": kind.lower()}
+    entry |= {"number": row["item"], "caption": row["caption"], "state": "not yet", "files": []}
+    entry |= {"cells_filled": 0, "cells": 0}
+    if id not in BY_ID:
+        return entry
+    found = [p for p in _files(BY_ID[id], profile) if p.exists()]
+    entry["files"] = [str(path.relative_to(paths.ROOT)) for path in found]
+    if found and current(BY_ID[id], profile):
+        entry["state"] = "made"
+    if isinstance(BY_ID[id], Table):
+        done, total = tables.counted(tables.fill(BY_ID[id], profile))
+        entry |= {"cells_filled": done, "cells": total}
+    else:
+        entry |= {"cells_filled": int(entry["state"] == "made"), "cells": 1}
+    return entry
+
+
+def _files(chosen: Table | Figure, profile: str) -> list[Path]:
+    if isinstance(chosen, Table):
+        return [tables.stored(profile, chosen.id, ".csv")]
+    picture = paths.figures(profile) / f"{chosen.id}.png"
+    return [tables.stored(profile, chosen.id, ".npz"), picture]
+
+
+def needs(chosen: Table | Figure) -> tuple[str, ...]:
+    """Runs that an item is made of."""
+    if isinstance(chosen, Figure):
+        return chosen.needs
+    return tuple(sorted({s.run for cell in chosen.cells for s in cell.sources}))
+
+
+def current(chosen: Table | Figure, profile: str) -> bool:
+    """Whether every run of an item is stored and belongs to the registry as it stands."""
+    from ..registry import identity
+
+    sizes = profiles.profile(profile)
+    for name in needs(chosen):
+        found = tables.records(profile, name)
+        if not found:
+            return False
+        for record in found:
+            wanted = identity(RUN_BY_ID[name], sizes, record["seed"], RUN_BY_ID)
+            if record["identity"] != wanted:
+                return False
+    return True

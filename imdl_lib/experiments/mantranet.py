@@ -1,0 +1,621 @@
+"""ManTra-Net (Wu, AbdAlmageed, Natarajan, CVPR 2019): its runs, tables, figures and claims."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import figures, tables
+from ..claims import above, close, higher, series
+from ..profiles import profile
+from ..registry import Cell, Claim, Figure, Run, Source, Table
+from ..standins import DISTORTIONS, FOUR_KINDS, SENSITIVITY, SETS
+
+PAPER = "mantranet"
+
+# Runs ------------------------------------------------------------------------------------------
+
+_IMC_TESTS = ("operations", "operations_train", "cameras")
+_PLAIN = {"wider": False, "deeper": False}
+
+
+def _imc(name: str, **config: Any) -> Run:
+    return Run(f"{PAPER}/imc-{name}", "mantranet.imc", config, ("operation",), _IMC_TESTS)
+
+
+def _ladn(name: str, tests: tuple[str, ...] = (), **fields: Any) -> Run:
+    config = fields.pop("config", {})
+    start = fields.pop("init_from", f"{PAPER}/imc-wd")
+    four = tuple(f"four_kinds/{kind}" for kind in FOUR_KINDS)
+    return Run(
+        f"{PAPER}/{name}", "mantranet", config, FOUR_KINDS, four + tests, init_from=start, **fields
+    )
+
+
+BACKBONES = {"IMC-VGG": "vgg", "IMC-ResNet": "resnet", "IMC-DnCNN": "dncnn"}
+FIRST_LAYERS = {
+    "Conv2D (3,3)": ("vgg", "conv3"),
+    "Conv2D (5,5)": ("conv5", "conv5"),
+    "BayarConv2D": ("bayar", "bayar"),
+    "SRMConv2D": ("srm", "srm"),
+    "Combined": ("combined", "combined"),
+}
+LEVELS = ("combined", "hl1", "hl2", "hl3", "hl4", "hl5")  # run names, by hierarchy level
+DEPTHS = {"Baseline": "hl5", "Wider (W)": "w", "Deeper (D)": "d", "W&D": "wd"}
+FEATURES = {
+    "D_F": "ladn-d",
+    "Z_F": "ladn-z",
+    "FAC([Z^7x7, Z_F])": "ladn-fac-7",
+    "FAC([Z^7x7, Z^15x15, Z_F])": "ladn-fac-7-15",
+    "FAC([Z^7x7, Z^15x15, Z^31x31, Z_F])": "ladn-fac-7-15-31",
+    "TAC([Z^7x7, Z^15x15, Z^31x31, Z_F])": "ladn-tac-7-15-31",
+}
+KIND_COLUMNS = dict(zip(("Splicing", "CopyMove", "Removal", "Enhance"), FOUR_KINDS, strict=True))
+SETTINGS = {
+    "Fully Random (FR)": "fully-random",
+    "Half Freeze (HF)": "ladn-tac-7-15-31",
+    "Half Random (HR)": "half-random",
+}
+BENCHMARKS = {"NIST": "nist16", "Columbia": "columbia", "COVERAGE": "coverage", "CASIA": "casia"}
+REAL = {"CASIA": "casia1"}
+CLASSICAL = {"ELA [29]": "ela", "NOI1 [34]": "noi1", "CFA1 [22]": "cfa1"}
+
+_OUT_OF_DOMAIN = ("inpainting", "psbattles", "two_regions")
+_TABLE_8 = (*BENCHMARKS.values(), *REAL.values())
+_RELEASED_TESTS = (
+    *_TABLE_8,
+    "imd20",
+    "casia_d",
+    "majority",
+    *_OUT_OF_DOMAIN,
+    "four_kinds",
+    *(name for name, stand_in in SETS.items() if stand_in.distortion),
+    *(name for name in SETS if name.startswith("sensitivity/")),
+)
+
+RUNS = (
+    *(
+        _imc(name, **_PLAIN, backbone=name, first_layer="conv3", level=0)
+        for name in BACKBONES.values()
+    ),
+    *(
+        _imc(name, **_PLAIN, first_layer=layer, level=0)
+        for name, layer in FIRST_LAYERS.values()
+        if name != "vgg"
+    ),
+    *(_imc(f"hl{level}", **_PLAIN, level=level) for level in range(1, 6)),
+    _imc("w", wider=True, deeper=False),
+    _imc("d", wider=False, deeper=True),
+    Run(
+        f"{PAPER}/imc-wd",
+        "mantranet.imc",
+        {},
+        ("operation",),
+        (*_IMC_TESTS, "four_kinds/enhancement"),
+        keep=True,
+    ),
+    _ladn("ladn-d", config={"deviation": "raw", "windows": (), "stack": "channel"}, frozen=True),
+    _ladn("ladn-z", ("two_regions",), config={"windows": (), "stack": "channel"}, frozen=True),
+    _ladn("ladn-fac-7", config={"windows": (7,), "stack": "channel"}, frozen=True),
+    _ladn("ladn-fac-7-15", config={"windows": (7, 15), "stack": "channel"}, frozen=True),
+    _ladn("ladn-fac-7-15-31", ("two_regions",), config={"stack": "channel"}, frozen=True),
+    _ladn("ladn-tac-7-15-31", _OUT_OF_DOMAIN, frozen=True),
+    _ladn("fully-random", _OUT_OF_DOMAIN, init_from=None),
+    _ladn("half-random", _OUT_OF_DOMAIN, init_rate=0.5),
+    _ladn("released", _RELEASED_TESTS, init_rate=0.5, jpeg_quality=(70, 100), keep=True, long=True),
+    *(Run(f"{PAPER}/{name}", f"baseline.{name}", {}, (), _TABLE_8) for name in CLASSICAL.values()),
+)
+
+# Tables ----------------------------------------------------------------------------------------
+
+Sources = dict[tuple[str, str, str], tuple[Source, ...]]
+
+
+def _cells(number: str, sources: Sources, why: str = "reported only") -> tuple[Cell, ...]:
+    """Every printed cell of a table, with our sources where we have any."""
+    keys = tables.printed(PAPER, number)
+    return tuple(Cell(*key, sources.get(key, ()), why) for key in keys)
+
+
+def _one(run: str, set: str, column: str, scale: float = 100) -> tuple[Source]:
+    return (Source(f"{PAPER}/{run}", set, column, scale),)
+
+
+_TRAIN, _VALID = "IMC-7 training accuracy", "IMC-7 validation accuracy"
+_KCMI = "camera identification accuracy (KCMI, KNN K=7)"
+
+
+def _imc_cells(column: str, run: str, kcmi_row: str) -> Sources:
+    return {
+        ("IMC-7 Train Acc.", column, _TRAIN): _one(run, "operations_train", "correct_0"),
+        ("IMC-7 Valid Acc.", column, _VALID): _one(run, "operations", "correct_0"),
+        (kcmi_row, column, _KCMI): _one(run, "cameras", "camera_correct"),
+    }
+
+
+def _table_2() -> Sources:
+    cells: Sources = {}
+    for column, name in BACKBONES.items():
+        cells |= _imc_cells(column, f"imc-{name}", "KCMI Test Acc")
+        key = ("#Param.", column, "number of parameters")
+        cells[key] = _one(f"imc-{name}", "run", "paper_parameters", 1e-3)
+        key = ("#Conv2D", column, "number of Conv2D layers")
+        cells[key] = _one(f"imc-{name}", "run", "conv_layers", 1)
+    return cells
+
+
+def _table_3() -> Sources:
+    cells: Sources = {}
+    for column, (name, _) in FIRST_LAYERS.items():
+        cells |= _imc_cells(column, f"imc-{name}", "KCMI Test Acc.")
+    return cells
+
+
+def _table_4() -> Sources:
+    cells: Sources = {}
+    for level, name in enumerate(LEVELS):
+        column = f"HL{level}"
+        for coarse, classes in enumerate((7, 25, 49, 96, 185, 385)[: level + 1]):
+            key = (f"IMC-{classes} Valid. Acc.", column, f"IMC-{classes} validation accuracy")
+            cells[key] = _one(f"imc-{name}", "operations", f"correct_{coarse}")
+        cells["KCMI Test Acc.", column, _KCMI] = _one(f"imc-{name}", "cameras", "camera_correct")
+        key = ("# IMC Classes", column, "number of classes")
+        cells[key] = _one(f"imc-{name}", "run", "classes", 1)
+    return cells
+
+
+def _table_5() -> Sources:
+    cells: Sources = {}
+    for column, name in DEPTHS.items():
+        for k in (1, 3, 5, 10):
+            key = (f"IMC-385 Top-{k}", column, f"IMC-385 validation top-{k} accuracy")
+            cells[key] = _one(f"imc-{name}", "operations", f"top_{k}")
+        cells["KCMI Test Acc", column, _KCMI] = _one(f"imc-{name}", "cameras", "camera_correct")
+        key = ("#Conv2D", column, "number of Conv2D layers")
+        cells[key] = _one(f"imc-{name}", "run", "conv_layers", 1)
+        key = ("#Receptive Filed", column, "receptive field")
+        cells[key] = _one(f"imc-{name}", "run", "receptive_field_px", 1)
+    return cells
+
+
+def _table_6() -> Sources:
+    cells: Sources = {}
+    for row, name in FEATURES.items():
+        sets = {c: f"four_kinds/{k}" for c, k in KIND_COLUMNS.items()} | {"Overall": "four_kinds/*"}
+        for column, set in sets.items():
+            key = (row, column, "validation pixel F1")
+            cells[key] = _one(name, set, "pixel_f1_best_per_set")
+    return cells
+
+
+def _table_7() -> Sources:
+    cells: Sources = {}
+    for row, name in SETTINGS.items():
+        key = (row, "Testing F1", "pixel F1 on the synthetic test split")
+        cells[key] = _one(name, "four_kinds/*", "pixel_f1_best_per_set")
+        key = (row, "[31] F1", "pixel F1 on partial-convolution inpainting (out of domain)")
+        cells[key] = _one(name, "inpainting", "pixel_f1_best_per_set")
+        key = (row, "[27] AUC", "image-level AUC on PS-Battles, score = mean of the map")
+        cells[key] = _one(name, "psbattles", "image_auc")
+    return cells
+
+
+def _table_8() -> Sources:
+    cells: Sources = {}
+    for row, name in (CLASSICAL | {"ManTra-Net": "released"}).items():
+        for column, set in BENCHMARKS.items():
+            sources = _one(name, set, "pixel_auc_negated")
+            if column in REAL:
+                real = Source(f"{PAPER}/{name}", REAL[column], "pixel_auc_negated", real=True)
+                sources = (real, *sources)
+            cells[row, column, "pixel AUC"] = sources
+    return cells
+
+
+_F1 = "pixel F1 at the best threshold per set, pooled (the paper states no threshold)"
+_ACCURACY = (
+    "top-1 accuracy of the mean class probability over pixels, test photos; "
+    "cameras: KNN on the mean trace feature, ten virtual cameras stand in for KCMI"
+)
+
+TABLES = (
+    Table(
+        f"{PAPER}/table-1",
+        "Table 1",
+        "Earlier forgery detectors of four years",
+        "quoted facts; nothing to run",
+        _cells("Table 1", {}, "a quoted fact"),
+    ),
+    Table(
+        f"{PAPER}/table-2",
+        "Table 2",
+        "Three IMC backbones compared on seven families",
+        f"{_ACCURACY}; parameters in thousands at the paper's width",
+        _cells("Table 2", _table_2()),
+    ),
+    Table(
+        f"{PAPER}/table-3",
+        "Table 3",
+        "First-layer choice",
+        _ACCURACY,
+        _cells("Table 3", _table_3(), "a setting, not a measurement"),
+    ),
+    Table(
+        f"{PAPER}/table-4",
+        "Table 4",
+        "IMC accuracy by hierarchy level",
+        _ACCURACY,
+        _cells("Table 4", _table_4(), "a coarser model does not predict finer classes"),
+    ),
+    Table(
+        f"{PAPER}/table-5",
+        "Table 5",
+        "Wider and deeper IMC-385 networks",
+        _ACCURACY.replace("top-1", "top-k"),
+        _cells("Table 5", _table_5()),
+    ),
+    Table(
+        f"{PAPER}/table-6",
+        "Table 6",
+        "Anomaly features compared",
+        _F1,
+        _cells("Table 6", _table_6()),
+    ),
+    Table(
+        f"{PAPER}/table-7",
+        "Table 7",
+        "Three ways to train the trace features",
+        f"{_F1}; image AUC of the mean of the map; stand-ins for [31] and [27]",
+        _cells("Table 7", _table_7(), "a setting, not a measurement"),
+    ),
+    Table(
+        f"{PAPER}/table-8",
+        "Table 8",
+        "Against earlier methods",
+        "pixel AUC per image, mean, negated where more than half is forged; the published CASIA "
+        "is v1+v2 (6,044 images), our real set is CASIA v1 (920)",
+        _cells("Table 8", _table_8()),
+    ),
+)
+
+# Figures ---------------------------------------------------------------------------------------
+
+
+def _job(name: str, profile_name: str) -> Any:
+    from ..train import Job  # the registry itself needs no torch
+
+    runs: Mapping[str, Run] = {run.id: run for run in RUNS}
+    return Job(runs[f"{PAPER}/{name}"], profile(profile_name), 0, runs)
+
+
+def _examples(profile_name: str) -> dict[str, Any]:
+    from .. import pictures
+
+    data = pictures.rows(_job("released", profile_name), ("psbattles",), 8)
+    return {key: values[::2][:3] for key, values in data.items()}  # every second one is pristine
+
+
+def _architecture(profile_name: str) -> dict[str, Any]:
+    from .. import pictures
+    from ..papers.mantranet import Config
+
+    return pictures.architecture(Config())
+
+
+def _confusion(profile_name: str) -> dict[str, Any]:
+    from .. import pictures
+
+    matrix = confusion_matrix(profile_name)
+    forged = pictures.packaged("four_kinds/enhancement", 4)
+    maps = pictures.membership(_job("imc-wd", profile_name), forged)
+    shown = {"image": forged.images[:], "mask": forged.regions[:] > 0, "membership": maps}
+    return {"matrix": matrix, "names": pictures.class_names(), "rows": np.arange(4), **shown}
+
+
+def confusion_matrix(profile_name: str) -> np.ndarray:
+    """Share of each true HL1 class (down) that IMC-VGG-W&D says is each class (across)."""
+    from ..manipulations import HIERARCHY
+
+    rows = tables.rows(profile_name, f"{PAPER}/imc-wd")
+    rows = rows[rows["set"] == "operations"]
+    counts = np.zeros((25, 25))
+    np.add.at(counts, (HIERARCHY[1][rows["leaf"].astype(int)], rows["said_1"].astype(int)), 1)
+    totals = counts.sum(1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+
+
+def _curves(profile_name: str) -> dict[str, Any]:
+    rows = tables.rows(profile_name, f"{PAPER}/released")
+    mean = rows.groupby("set")["pixel_auc"].mean()
+    sets = [name for name in mean.index if name.startswith(("sensitivity/", "four_kinds"))]
+    return {"sets": np.array(sets), "pixel_auc": mean[sets].to_numpy()}
+
+
+def _samples(profile_name: str) -> dict[str, Any]:
+    from .. import pictures
+
+    sets = (*BENCHMARKS.values(), "inpainting", "psbattles")
+    return pictures.rows(_job("released", profile_name), sets, 1)
+
+
+def _failures(profile_name: str) -> dict[str, Any]:
+    from .. import manipulations, pictures
+
+    forged = pictures.packaged("two_regions", 6)
+    rng = np.random.default_rng(0)
+    images, regions = np.array(forged.images), np.array(forged.regions)
+    images[0] = manipulations.stylise(images[0])
+    images[1] = manipulations.correlated_noise(images[1], 20, 4, rng)
+    job = _job("released", profile_name)
+    whole = pictures.maps(job, images[:3])
+    side = int((regions[2, :, : images.shape[2] // 2] == 0).all())  # half with region 1
+    half = np.s_[:, :, side * images.shape[2] // 2 :][:2]
+    labels = np.array(["(a) regenerated", "(b) correlated noise", "(c) two regions"])
+    remedy = np.zeros_like(whole)
+    for i in range(3):
+        for columns in (np.s_[: images.shape[2] // 2], np.s_[images.shape[2] // 2 :]):
+            remedy[i][:, columns] = pictures.maps(job, images[i : i + 1][:, :, columns])[0]
+    shown = {"image": images[:3], "mask": regions[:3] > 0, "prediction": whole}
+    return {"rows": labels, **shown, "each_half_alone": remedy}
+
+
+_SHOWN = ("image", "mask", "prediction")
+
+
+def _draw_curves(data: dict[str, Any]) -> Any:
+    auc = dict(zip(data["sets"].tolist(), data["pixel_auc"].tolist(), strict=True))
+    figure, axes = figures.new(1, 4, (12, 3))
+    lines = {}
+    for name in SENSITIVITY:
+        points = [(_amount(k), v) for k, v in auc.items() if k.startswith(f"sensitivity/{name}/")]
+        lines[name] = tuple(np.array(sorted(points)).T) if points else (np.array([]),) * 2
+    figures.curves(axes[0, 0], lines, title="(a) sensitivity", xlabel="parameter", ylabel="AUC")
+    for axis, (name, (unit, amounts)) in zip(axes[0, 1:], DISTORTIONS.items(), strict=True):
+        y = np.array([auc.get(f"four_kinds/{name}={a:g}", np.nan) for a in amounts])
+        line = {"altered": (np.array(amounts), y)}
+        untouched = np.full(len(amounts), auc.get("four_kinds", np.nan))
+        line["untouched"] = (np.array(amounts), untouched)
+        figures.curves(axis, line, title=f"(b) {name}", xlabel=unit, ylabel="pixel AUC per image")
+    return figure
+
+
+def _amount(set_name: str) -> float:
+    """The number in a sensitivity set's parameter."""
+    return float(set_name.rsplit("=", 1)[1].rstrip("%"))
+
+
+def _draw_confusion(data: dict[str, Any]) -> Any:
+    figure, axes = figures.new(1, 2, (12, 6.5))
+    figures.confusion(axes[0, 0], data["matrix"], tuple(data["names"].tolist()))
+    axes[0, 1].axis("off")
+    for i in range(len(data["rows"])):
+        for j, column in enumerate(("image", "mask", "membership")):
+            place = (j / 3 + 0.01, 1 - (i + 1) / 4 + 0.01, 0.31, 0.23)
+            figures.picture(axes[0, 1].inset_axes(place), data[column][i])
+    return figure
+
+
+def _figure(number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any) -> Figure:
+    runs = tuple(f"{PAPER}/{name}" for name in needs)
+    return Figure(f"{PAPER}/figure-{number}", f"Figure {number}", caption, runs, data, draw)
+
+
+FIGURES = (
+    _figure(
+        1,
+        "Chained edits (stand-in for PS-Battles) and what the network marks",
+        ("released",),
+        _examples,
+        lambda data: figures.grid(data, _SHOWN),
+    ),
+    _figure(
+        2,
+        "Trace extractor and anomaly network, drawn from the live modules",
+        (),
+        _architecture,
+        lambda data: figures.architecture(data, "ManTra-Net"),
+    ),
+    _figure(
+        3,
+        "(a) 25-class confusion matrix of IMC-VGG-W&D; (b) membership maps",
+        ("imc-wd",),
+        _confusion,
+        _draw_confusion,
+    ),
+    _figure(
+        4,
+        "(a) sensitivity by manipulation; (b) robustness to three disguises",
+        ("released",),
+        _curves,
+        _draw_curves,
+    ),
+    _figure(
+        5,
+        "Sample results on the stand-ins, by set",
+        ("released",),
+        _samples,
+        lambda data: figures.grid(data, _SHOWN),
+    ),
+    _figure(
+        6,
+        "Failures, and the region-of-interest remedy",
+        ("released",),
+        _failures,
+        lambda data: figures.grid(data, (*_SHOWN, "each_half_alone")),
+    ),
+)
+
+# Claims ----------------------------------------------------------------------------------------
+
+
+def _of(run: str, set: str, column: str) -> Source:
+    return Source(f"{PAPER}/{run}", set, column)
+
+
+def _seven(run: str) -> Source:
+    return _of(f"imc-{run}", "operations", "correct_0")
+
+
+def _camera(run: str) -> Source:
+    return _of(f"imc-{run}", "cameras", "camera_correct")
+
+
+def _pixel(run: str, set: str = "four_kinds/*") -> Source:
+    return _of(run, set, "pixel_auc")
+
+
+def _top(k: int, run: str) -> Source:
+    return _of(f"imc-{run}", "operations", f"top_{k}")
+
+
+def _linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether a straight line explains nine tenths of a fall."""
+    left = y - np.polyval(np.polyfit(x, y, 1), x)
+    explained = 1 - (left**2).sum() / ((y - y.mean()) ** 2).sum()
+    return bool(explained > 0.9), f"a straight line explains {explained:.0%} of the change"
+
+
+def _slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether what is left above chance exceeds the share of pixels left, at every scale."""
+    left = (y - 50) / (y[np.argmax(x)] - 50)
+    pixels = (x / x.max()) ** 2
+    return bool((left[:-1] > pixels[:-1]).all()), f"left above chance {np.round(left, 2).tolist()}"
+
+
+def _rising(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether a series rises from its first to its last point, by rank correlation."""
+    ranks = np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1]
+    return bool(ranks > 0.6 and y[-1] > y[0]), f"{np.round(y, 1).tolist()}, rank trend {ranks:.2f}"
+
+
+def _double_jpeg(profile_name: str) -> Any:
+    from ..registry import Verdict
+
+    if not len(tables.rows(profile_name, f"{PAPER}/imc-wd")):
+        return Verdict("not yet judged", "mantranet/imc-wd is not scored yet")
+    names = list(_names())
+    matrix = np.nan_to_num(confusion_matrix(profile_name))
+    np.fill_diagonal(matrix, 0)
+    true, said = np.unravel_index(matrix.argmax(), matrix.shape)
+    held = names[true] == "JPEGCompress" and names[said].startswith("JPEGDouble")
+    share = matrix[true, said]
+    evidence = f"largest confusion: {names[true]} taken for {names[said]} ({share:.0%})"
+    return Verdict("reproduced" if held else "not reproduced", evidence)
+
+
+def _names() -> tuple[str, ...]:
+    from ..manipulations import class_names
+
+    return class_names(1)
+
+
+_OTHER_LAYERS = [name for name, _ in FIRST_LAYERS.values() if name != "combined"]
+_FAC = ("ladn-z", "ladn-fac-7", "ladn-fac-7-15", "ladn-fac-7-15-31")
+_FR, _HF, _HR = SETTINGS.values()
+
+
+def _scale(name: str) -> dict[float, Source]:
+    amounts = sorted(DISTORTIONS[name][1])
+    return {a: _pixel("released", f"four_kinds/{name}={a:g}") for a in amounts}
+
+
+JUDGES = {
+    "C1": above(100 / 385, _top(1, "wd")),
+    "C2": above(50, _pixel("half-random", "inpainting")),
+    "C3": close(2, *(_seven(name) for name in BACKBONES.values())),
+    "C5": higher((_camera("vgg"), _camera("resnet")), (_camera("vgg"), _camera("dncnn"))),
+    "C6": close(2, *(_seven(name) for name, _ in FIRST_LAYERS.values())),
+    "C7": higher(*((f("combined"), f(n)) for n in _OTHER_LAYERS for f in (_seven, _camera))),
+    "C8": series(_rising, dict(enumerate(map(_seven, LEVELS)))),
+    "C9": series(_rising, dict(enumerate(map(_camera, LEVELS)))),
+    "C10": higher((_top(1, "w"), _top(1, "hl5")), (_top(1, "d"), _top(1, "hl5"))),
+    "C11": higher(
+        *((_top(k, "wd"), _top(k, n)) for n in ("w", "d", "hl5") for k in (1, 3, 5, 10)),
+        *((_camera("wd"), _camera(n)) for n in ("w", "d", "hl5")),
+    ),
+    "C13": above(50, _of("imc-wd", "operations", "wrong_inside_1")),
+    "C14": _double_jpeg,
+    "C16": higher(
+        (
+            _of("imc-wd", "four_kinds/enhancement", "membership_auc"),
+            _of("imc-wd", "four_kinds/enhancement", "membership_auc_shuffled"),
+        )
+    ),
+    "C17": higher(
+        (
+            _of("ladn-fac-7-15-31", "two_regions", "recall_least"),
+            _of("ladn-z", "two_regions", "recall_least"),
+        )
+    ),
+    "C18": higher((_pixel("ladn-z"), _pixel("ladn-d"))),
+    "C19": higher(*((_pixel(b), _pixel(a)) for a, b in zip(_FAC, _FAC[1:], strict=False))),
+    "C20": higher((_pixel("ladn-tac-7-15-31"), _pixel("ladn-fac-7-15-31"))),
+    "C21": higher(
+        *(
+            (_pixel(_HF, "four_kinds/enhancement"), _pixel(_HF, f"four_kinds/{kind}"))
+            for kind in FOUR_KINDS
+            if kind != "enhancement"
+        )
+    ),
+    "C22": higher(
+        (_pixel(_FR), _pixel(_HF)),
+        (_pixel(_FR), _pixel(_HR)),
+        (_pixel(_HF, "inpainting"), _pixel(_FR, "inpainting")),
+        (_pixel(_HR, "inpainting"), _pixel(_FR, "inpainting")),
+    ),
+    "C23": higher(
+        (_pixel(_HF, "inpainting"), _pixel(_FR, "inpainting")),
+        (_pixel(_HR, "inpainting"), _pixel(_HF, "inpainting")),
+        (_pixel(_HR), _pixel(_HF)),
+    ),
+    "C24": higher(
+        (_pixel(_HR, "inpainting"), _pixel(_FR, "inpainting")),
+        (_pixel(_HR, "inpainting"), _pixel(_HF, "inpainting")),
+    ),
+    "C26": above(80, _pixel("released", "sensitivity/GaussianBlur/k=3")),
+    "C27": higher(
+        *(
+            (_pixel("released", a), _pixel("released", "sensitivity/JPEGCompress/Q=100"))
+            for a in ("sensitivity/GaussianBlur/k=3", "sensitivity/JPEGCompress/Q=36")
+        )
+    ),
+    "C28": series(_linear, _scale("resize")),
+    "C29": series(_slower_than_pixels, _scale("resize")),
+    "C30": close(
+        2,
+        _pixel("released", "four_kinds"),
+        *(_pixel("released", f"four_kinds/blur_edges={k}") for k in (3, 11)),
+    ),
+    "C31": higher(
+        (_of("released", "majority", "pixel_auc_negated"), _of("released", "majority", "pixel_auc"))
+    ),
+    "C32": higher(
+        *(
+            (_of("released", s, "pixel_auc_negated"), _of(m, s, "pixel_auc_negated"))
+            for s in BENCHMARKS.values()
+            for m in CLASSICAL.values()
+        )
+    ),
+    "C36": close(3, *(_of("released", s, "pixel_auc_negated") for s in BENCHMARKS.values())),
+    "C40": higher((_pixel("released", "four_kinds"), _pixel("released", "four_kinds/stylise=1"))),
+    "C41": higher(
+        (_pixel("released", "four_kinds"), _pixel("released", "four_kinds/correlated_noise=20"))
+    ),
+    "C42": higher(
+        (
+            _of("released", "two_regions", "recall_most"),
+            _of("released", "two_regions", "recall_least"),
+        ),
+        by=20,
+    ),
+    "C43": higher(
+        (
+            _of("released", "two_regions", "recall_least_alone"),
+            _of("released", "two_regions", "recall_least"),
+        )
+    ),
+}
+
+CLAIMS = tuple(
+    Claim(**row, judge=JUDGES.get(row["id"].split("-")[1])) for row in tables.claims(PAPER)
+)

@@ -1,0 +1,115 @@
+"""Named arrays in, a matplotlib figure out; one style for all papers."""
+
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+STYLE = {
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.facecolor": "white",
+}
+MAP_COLOURS = "inferno"  # probability maps: dark = pristine, bright = manipulated
+
+
+def new(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+    """A figure in the house style with a (rows, columns) array of axes; size in inches.
+
+    It belongs to no global list of figures, so nothing is displayed twice.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size)
+        return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def grid(data: dict[str, Any], columns: tuple[str, ...], scale: float = 1.5) -> Figure:
+    """Pictures in rows: ``data[column]`` is (N, H, W[, 3]); uint8 photos, bool masks, float maps.
+
+    ``data["rows"]`` holds one label per row.
+    """
+    labels = [str(label) for label in data["rows"]]
+    figure, axes = new(len(labels), len(columns), (scale * len(columns) + 0.6, scale * len(labels)))
+    for line, label, i in zip(axes, labels, range(len(labels)), strict=True):
+        for axis, column in zip(line, columns, strict=True):
+            picture(axis, data[column][i])
+            if i == 0:
+                axis.set_title(column.replace("_", " "), fontsize=8)
+        line[0].set_ylabel(label.replace("_", " "), rotation=90, fontsize=8)
+    return figure
+
+
+def picture(axis: plt.Axes, values: np.ndarray) -> None:
+    """One photo, mask, map in [0, 1] or map of class numbers, without ticks."""
+    if values.dtype == bool:
+        axis.imshow(values, cmap="gray", vmin=0, vmax=1)
+    elif values.ndim == 3:
+        axis.imshow(values)
+    elif np.issubdtype(values.dtype, np.integer):
+        axis.imshow(values, cmap="nipy_spectral", vmin=0, vmax=24, interpolation="nearest")
+    else:
+        axis.imshow(values.astype(float), cmap=MAP_COLOURS, vmin=0, vmax=1)
+    axis.set(xticks=[], yticks=[])
+
+
+def confusion(axis: plt.Axes, matrix: np.ndarray, names: tuple[str, ...]) -> None:
+    """A confusion matrix with rows that sum to one: true class down, said class across."""
+    sns.heatmap(
+        matrix, ax=axis, cmap="viridis", vmin=0, vmax=1, square=True, cbar_kws={"shrink": 0.6}
+    )
+    ticks = np.arange(len(names)) + 0.5
+    axis.set_xticks(ticks, names, rotation=90, fontsize=6)
+    axis.set_yticks(ticks, names, rotation=0, fontsize=6)
+    axis.set(xlabel="said", ylabel="true")
+
+
+def curves(axis: plt.Axes, lines: dict[str, tuple[np.ndarray, np.ndarray]], **labels: str) -> None:
+    """Named lines of (x, y) with markers and a legend; ``labels`` are the axis' own."""
+    for (name, (x, y)), colour in zip(
+        lines.items(), sns.color_palette("colorblind", len(lines)), strict=True
+    ):
+        axis.plot(x, y, marker="o", markersize=3, linewidth=1.2, label=name, color=colour)
+    axis.set(**labels)
+    axis.legend(fontsize=6, frameon=False)
+
+
+def architecture(data: dict[str, Any], title: str) -> Figure:
+    """A network's modules in the order in which they ran, with measured shapes and parameters.
+
+    ``data``: ``name``, ``kind``, ``shape`` (text) and ``parameters`` of each step, and ``part``,
+    the name of the sub-network it belongs to, one row of boxes per part.
+    """
+    parts = list(dict.fromkeys(data["part"].tolist()))
+    widest = max((data["part"] == part).sum() for part in parts)
+    figure, axes = new(1, 1, (1.05 * widest + 0.6, 1.7 * len(parts) + 0.4))
+    axis = axes[0, 0]
+    axis.set(xlim=(0, widest), ylim=(-len(parts), 0.2), title=title)
+    axis.axis("off")
+    colours = dict(zip(parts, sns.color_palette("pastel", len(parts)), strict=True))
+    for row, part in enumerate(parts):
+        steps = np.flatnonzero(data["part"] == part)
+        axis.text(0.02, -row - 0.02, part, fontsize=9, weight="bold")
+        for column, step in enumerate(steps):
+            _box(axis, column, -row, data, step, colours[part])
+    return figure
+
+
+def _box(
+    axis: plt.Axes, column: int, top: float, data: dict[str, Any], step: int, colour: Any
+) -> None:
+    box = FancyBboxPatch(
+        (column + 0.06, top - 0.82), 0.82, 0.66, boxstyle="round,pad=0.02", fc=colour, ec="0.4"
+    )
+    axis.add_patch(box)
+    count = int(data["parameters"][step])
+    lines = [data["name"][step], data["kind"][step], data["shape"][step], f"{count:,}"]
+    axis.text(column + 0.47, top - 0.49, "\n".join(lines), ha="center", va="center", fontsize=5.5)
+    if column:
+        ends = ((column - 0.1, top - 0.49), (column + 0.04, top - 0.49))
+        axis.add_patch(FancyArrowPatch(*ends, arrowstyle="->", mutation_scale=6, color="0.4"))

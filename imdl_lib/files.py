@@ -1,0 +1,88 @@
+"""Files are written whole or not at all, and a folder has one writer at a time."""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import DataError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that becomes ``path`` when the block ends without error.
+
+    Raises:
+        DataError: the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> Exception:
+    """The error a user should see for a failed write; other errors are handed back unchanged."""
+    reasons = {
+        errno.ENOSPC: ("the disk is full", "Free some space and run the same command again"),
+        errno.EROFS: ("the disk is read-only", "Name a folder that can be written"),
+        errno.EACCES: ("permission is denied", "Name a folder that you can write to"),
+    }
+    if error.errno not in reasons:
+        return error
+    what, remedy = reasons[error.errno]
+    return DataError(f"{path} was not written: {what}. {remedy}; what was finished is kept.")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(
+            f"{path} is damaged: it is not readable as JSON ({error}). "
+            "Delete it; it is made again when needed."
+        ) from error
+
+
+@contextmanager
+def only_one(path: Path, what: str, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file ``path`` for the block; the lock goes with the process, however it ends.
+
+    Raises:
+        DataError: another process holds it and ``wait`` is False.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            handle.seek(0)
+            owner = handle.read().strip() or "unknown"
+            raise DataError(
+                f"{what} is being worked on by another process (number {owner}). "
+                "Wait for it, or stop it, then run the same command again."
+            ) from error
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield

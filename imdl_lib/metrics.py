@@ -1,0 +1,371 @@
+"""Pixel, set and image metrics; a function's name carries its protocol.
+
+Published "F1" and "AUC" differ by where the threshold comes from, by what is pooled, by who may
+flip a map and by which pixels count. Here each choice has its own name:
+
+====================  ========================================================================
+``at_half``           a pixel or image is called manipulated where its score is above 0.5
+``at_set_eer``        ... where it reaches the score at which the data set's FPR equals its FNR
+``best_per_image``    the best threshold of each image, known only with its ground truth
+``best_per_set``      the one best threshold of a data set, known only with its ground truth
+``per_image``         one value per image, to be averaged over images by the caller
+``pooled``            all pixels of a data set in one count, so large images weigh more
+====================  ========================================================================
+
+Arguments that recur: ``prob``, the score in [0, 1] that a pixel is manipulated; ``mask``, True
+where it is; ``valid``, False where a pixel does not count (padding, a border band; None = all do).
+A result that is 0/0 is NaN, never a number: an image of one class has no AUC, an image without
+manipulated pixels has no best F1. Callers drop NaNs and print how many there were.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from . import roc
+from .errors import ShapeError
+from .roc import LEVELS
+
+Maps = Float[Tensor, "B 1 H W"]
+Masks = Bool[Tensor, "B 1 H W"]
+PerImage = Float[Tensor, " B"]
+Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]
+Labels = Bool[np.ndarray, " N"]  # True = manipulated image
+
+
+# Pixels, image by image
+
+
+def pixel_f1_at_half(prob: Maps, mask: Masks, valid: Masks | None = None) -> PerImage:
+    r"""F1 of each image's manipulated pixels, at threshold 0.5.
+
+    .. math:: F_1 = 2TP / (2TP + FP + FN)
+
+    0 for an authentic image with any false alarm; NaN where mask and prediction are both empty.
+
+    >>> prob, mask = torch.tensor([[[[0.9, 0.9, 0.1]]]]), torch.tensor([[[[True, False, False]]]])
+    >>> pixel_f1_at_half(prob, mask)
+    tensor([0.6667])
+    """
+    _validate(prob, mask, valid)
+    return _f1(*_confusion(prob > 0.5, mask, valid))
+
+
+def pixel_iou_at_half(prob: Maps, mask: Masks, valid: Masks | None = None) -> PerImage:
+    """Intersection over union of each image, TP / (TP + FP + FN), at threshold 0.5.
+
+    NaN where mask and prediction are both empty.
+    """
+    _validate(prob, mask, valid)
+    tp, fp, fn = _confusion(prob > 0.5, mask, valid)
+    return tp / (tp + fp + fn)
+
+
+def pixel_f1_at_set_eer(
+    prob: Maps, mask: Masks, counts: "ScoreCounts", valid: Masks | None = None
+) -> PerImage:
+    """F1 of each image at the threshold where the data set ``counts`` has FPR = FNR.
+
+    NaN where mask and prediction are both empty, and everywhere if the set has one class only.
+    """
+    _validate(prob, mask, valid)
+    threshold_prob = threshold_at_eer(counts)
+    if math.isnan(threshold_prob):
+        return torch.full((len(prob),), math.nan, device=prob.device)
+    return _f1(*_confusion(prob.float() >= threshold_prob, mask, valid))
+
+
+def pixel_f1_best_per_image(prob: Maps, mask: Masks, valid: Masks | None = None) -> PerImage:
+    """Largest F1 that any threshold on the image's own scores gives.
+
+    An upper bound that needs the ground truth; a constant map scores 2r / (1 + r), where r is the
+    share of manipulated pixels. NaN for an image without manipulated pixels.
+    """
+    return _per_image(roc.best_f1, prob, mask, valid)
+
+
+def pixel_auc_per_image(prob: Maps, mask: Masks, valid: Masks | None = None) -> PerImage:
+    """Area under each image's ROC curve: P(forged pixel outscores pristine) + P(they tie) / 2.
+
+    Exact, ties included (Mann-Whitney), from one sort: a constant map has 0.5. NaN where all
+    pixels are of one class.
+
+    >>> prob, mask = torch.tensor([[[[0.9, 0.4, 0.4]]]]), torch.tensor([[[[True, True, False]]]])
+    >>> pixel_auc_per_image(prob, mask)
+    tensor([0.7500])
+    """
+    return _per_image(roc.auc, prob, mask, valid)
+
+
+# Pixels, pooled over a data set
+
+
+@dataclass(eq=False)
+class ScoreCounts:
+    """How many manipulated and pristine pixels of a data set have each of 65536 score levels.
+
+    1 MB, whatever the size of the set; parts counted apart merge to the same as all at once. What
+    is computed from it is exact for the rounded scores. Levels are evenly wide in the logarithm of
+    min(p, 1 - p), 1024 per octave down to 2**-33: the scores of a saturated network all lie within
+    1e-4 of 0 or 1, where evenly spaced levels would merge them. An AUC differs from that of the
+    unrounded scores by at most half the share of (forged, pristine) pairs that share a level.
+    """
+
+    positive: Int[np.ndarray, "65536"] = field(default_factory=lambda: np.zeros(LEVELS, np.int64))
+    negative: Int[np.ndarray, "65536"] = field(default_factory=lambda: np.zeros(LEVELS, np.int64))
+
+    def add(self, prob: Maps, mask: Masks, valid: Masks | None = None) -> None:
+        """Count the pixels of more images."""
+        _validate(prob, mask, valid)
+        key = 2 * roc.level_of(prob.detach().float()) + mask
+        key = key.flatten() if valid is None else key[valid]
+        counts = torch.bincount(key, minlength=2 * LEVELS).view(LEVELS, 2).cpu().numpy()
+        self.negative += counts[:, 0]
+        self.positive += counts[:, 1]
+
+    def merge(self, other: "ScoreCounts") -> "ScoreCounts":
+        """The counts of both sets together; neither is changed."""
+        return ScoreCounts(self.positive + other.positive, self.negative + other.negative)
+
+
+def pixel_auc_pooled(counts: ScoreCounts) -> float:
+    """Area under the ROC curve of all pixels of a data set; NaN if they are of one class."""
+    return roc.auc(counts.positive, counts.negative)
+
+
+def pixel_f1_best_per_set(counts: ScoreCounts) -> float:
+    """Largest F1 of all pixels together that one threshold gives; NaN without forged pixels."""
+    return roc.best_f1(counts.positive, counts.negative)
+
+
+def pixel_f1_at_eer_pooled(counts: ScoreCounts) -> float:
+    """F1 of all pixels together where FPR = FNR; NaN if they are of one class."""
+    if roc.one_class(counts.positive, counts.negative):
+        return math.nan
+    level = roc.eer_index(counts.positive, counts.negative)
+    tp, fp = counts.positive[level:].sum(), counts.negative[level:].sum()
+    return float(2 * tp / (tp + fp + counts.positive.sum()))
+
+
+def threshold_at_eer(counts: ScoreCounts) -> float:
+    """Score from which (>=) pixels are called manipulated so that |FPR - FNR| is least.
+
+    Of two equally good thresholds the higher one; NaN if all pixels are of one class.
+    """
+    if roc.one_class(counts.positive, counts.negative):
+        return math.nan
+    return roc.lowest_score(roc.eer_index(counts.positive, counts.negative))
+
+
+# Images
+
+
+def image_auc(score: Scores, label: Labels) -> float:
+    """Area under the ROC curve over images, ties counted half; NaN if all are of one class.
+
+    >>> image_auc(np.array([0.9, 0.4, 0.4]), np.array([True, True, False]))
+    0.75
+    """
+    return roc.auc(*_image_counts(score, label))
+
+
+def image_f1_at_half(score: Scores, label: Labels) -> float:
+    """F1 of the manipulated images at threshold 0.5; NaN if none is, or is called, manipulated."""
+    _validate_images(score, label)
+    called = score > 0.5
+    return roc.ratio(2 * (called & label).sum(), called.sum() + label.sum())
+
+
+def image_sensitivity_at_half(score: Scores, label: Labels) -> float:
+    """Share of the manipulated images that score above 0.5; NaN if there are none."""
+    _validate_images(score, label)
+    return roc.ratio((score[label] > 0.5).sum(), label.sum())
+
+
+def image_specificity_at_half(score: Scores, label: Labels) -> float:
+    """Share of the authentic images that score at most 0.5; NaN if there are none."""
+    _validate_images(score, label)
+    return roc.ratio((score[~label] <= 0.5).sum(), (~label).sum())
+
+
+def image_eer(score: Scores, label: Labels) -> float:
+    """Error rate where FPR = FNR, read off the ROC curve with straight lines between its points.
+
+    NaN if all images are of one class.
+    """
+    counts = _image_counts(score, label)
+    if roc.one_class(*counts):
+        return math.nan
+    fpr, tpr = (np.insert(rate, 0, 0.0) for rate in roc.roc(*counts))
+    return float(np.interp(0.0, fpr + tpr - 1, fpr))
+
+
+def image_tpr_at_fpr(score: Scores, label: Labels, fpr: float = 0.01) -> float:
+    """Largest share of manipulated images found while at most ``fpr`` of the authentic are called.
+
+    No line is drawn between thresholds, so with fewer than 1 / ``fpr`` authentic images not one
+    may be called. NaN if all images are of one class.
+    """
+    counts = _image_counts(score, label)
+    if roc.one_class(*counts):
+        return math.nan
+    false, true = roc.roc(*counts)
+    return float(true[false <= fpr].max(initial=0.0))
+
+
+# Protocol steps before a metric
+
+
+def negate_when_mostly_forged(prob: Maps, mask: Masks, valid: Masks | None = None) -> Maps:
+    """1 - prob for the images of which more than half is manipulated.
+
+    A detector of local anomalies marks the minority (ManTra-Net, section 5). Uses the truth.
+    """
+    _validate(prob, mask, valid)
+    valid = torch.ones_like(mask) if valid is None else valid
+    forged, counted = (area.flatten(1).count_nonzero(1) for area in (mask & valid, valid))
+    return _negate(prob, 2 * forged > counted)
+
+
+def negate_when_better(
+    prob: Maps,
+    mask: Masks,
+    valid: Masks | None = None,
+    metric: Callable[[Maps, Masks, Masks | None], PerImage] = pixel_auc_per_image,
+) -> Maps:
+    """1 - prob for the images that then score higher by ``metric``: an oracle.
+
+    SPAN's released evaluation does so for F1 and AUC alike; a random map then beats AUC 0.5.
+    """
+    better = metric(1 - prob, mask, valid) > metric(prob, mask, valid)
+    return _negate(prob, better)
+
+
+def ignore_border(mask: Masks, radius_px: int) -> Masks:
+    """``valid`` without the pixels that have the other class within ``radius_px`` (a square).
+
+    >>> ignore_border(torch.tensor([[[[True, True, False, False]]]]), 1)
+    tensor([[[[ True, False, False,  True]]]])
+    """
+    size, classes = 2 * radius_px + 1, torch.cat([mask, ~mask], 1).float()
+    wide = F.max_pool2d(classes, (1, size), 1, (0, radius_px))
+    near = F.max_pool2d(wide, (size, 1), 1, (radius_px, 0))
+    return ~near.bool().all(1, keepdim=True)
+
+
+# Two models on the same images
+
+
+class PairedDifference(NamedTuple):
+    """Mean of a - b over images, its percentile interval, and how many pairs that rests on."""
+
+    difference: float
+    low: float
+    high: float
+    pairs: int
+    dropped: int
+
+
+def paired_bootstrap(
+    a: Float[np.ndarray, " N"],
+    b: Float[np.ndarray, " N"],
+    rng: np.random.Generator,
+    draws: int = 2000,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Mean difference of two per-image metrics, with an interval from resampled images.
+
+    Pairs with a NaN on either side are dropped and counted. No pair left: all NaN; one: no
+    interval (NaN), since resampling one image always gives it back.
+    """
+    if a.shape != b.shape:
+        raise ShapeError(
+            f"The two lists of per-image values have {len(a)} and {len(b)} entries. "
+            "A paired comparison needs the same images in the same order. Join them by name first."
+        )
+    delta = (a - b)[~np.isnan(a - b)].astype(np.float64)
+    pairs, dropped = len(delta), len(a) - len(delta)
+    if pairs < 2:
+        return PairedDifference(roc.ratio(delta.sum(), pairs), math.nan, math.nan, pairs, dropped)
+    batch = max(1, 4_000_000 // pairs)  # bounds the memory, not the result's distribution
+    means = [
+        delta[rng.integers(0, pairs, (min(batch, draws - start), pairs))].mean(1)
+        for start in range(0, draws, batch)
+    ]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    return PairedDifference(float(delta.mean()), float(low), float(high), pairs, dropped)
+
+
+# Validate, then count
+
+
+def _validate(prob: Tensor, mask: Tensor, valid: Tensor | None) -> None:
+    for name, tensor in (("mask", mask), ("valid map", valid)):
+        if tensor is not None and (tensor.dtype != torch.bool or tensor.shape != prob.shape):
+            raise ShapeError(
+                f"The {name} is {tensor.dtype} {tuple(tensor.shape)} but the scores are "
+                f"{tuple(prob.shape)}. Expected torch.bool of the same shape. Resize the scores "
+                "to the mask, or threshold the mask."
+            )
+    if prob.numel():
+        _validate_range(*prob.aminmax())
+
+
+def _validate_images(score: np.ndarray, label: np.ndarray) -> None:
+    if score.shape != label.shape or label.dtype != np.bool_:
+        raise ShapeError(
+            f"The labels are {label.dtype} {label.shape} but the scores are {score.shape}. "
+            "Expected bool of the same shape, True = manipulated. Give one label per score."
+        )
+    if len(score):
+        _validate_range(score.min(), score.max())
+
+
+def _validate_range(low: float | Tensor, high: float | Tensor) -> None:
+    if not (low >= 0 and high <= 1):  # NaN fails both
+        raise ShapeError(
+            f"The scores range from {float(low):.4g} to {float(high):.4g}. Expected [0, 1] without "
+            "NaN. Apply a sigmoid to logits, or scale the map."
+        )
+
+
+def _confusion(called: Tensor, mask: Tensor, valid: Tensor | None) -> tuple[Tensor, ...]:
+    """TP, FP and FN of each image, (B,)."""
+    if valid is not None:
+        called, mask = called & valid, mask & valid
+    areas = (called & mask, called, mask)
+    tp, n_called, n_mask = (area.flatten(1).count_nonzero(1) for area in areas)
+    return tp, n_called - tp, n_mask - tp
+
+
+def _f1(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None) -> Tensor:
+    """``ratio`` of the positives and negatives at each distinct score, image by image."""
+    _validate(prob, mask, valid)
+    scores = prob.detach() if prob.dtype == torch.float64 else prob.detach().float()
+    values = []
+    for index in range(len(scores)):
+        keep = ... if valid is None else valid[index]
+        score, truth = scores[index][keep].flatten(), mask[index][keep].flatten()
+        values.append(ratio(*roc.count_scores(score.cpu().numpy(), truth.cpu().numpy())))
+    return torch.tensor(values, dtype=torch.float32, device=prob.device)
+
+
+def _image_counts(score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    _validate_images(score, label)
+    return roc.count_scores(score.astype(np.float64), label)
+
+
+def _negate(prob: Tensor, which: Tensor) -> Tensor:
+    return torch.where(which[:, None, None, None], 1 - prob, prob)

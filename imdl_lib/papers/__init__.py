@@ -1,0 +1,1 @@
+"""One readable file per paper: symbols, equations in the order of its sections, departures."""

@@ -1,0 +1,85 @@
+"""Arrays behind figures that show images: packaged photos, a network's maps, module shapes.
+
+Pictures in committed figures come from packaged photos, whose licence is known.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import evaluate, manipulations, standins, train
+from .forge import ForgedSet, Recipe, forge
+from .papers import mantranet
+from .train import Job
+
+SIZE_PX = 128
+
+
+def packaged(name: str, count: int, size_px: int = SIZE_PX) -> ForgedSet:
+    """The first ``count`` samples of a stand-in, forged from packaged photos."""
+    stand_in = standins.stand_in(name)
+    recipe = stand_in.recipe(("packaged",), count, size_px)
+    return forge(Recipe(**{**vars(recipe), "count": count, "size_px": size_px}), progress=False)
+
+
+def maps(job: Job, images: np.ndarray) -> np.ndarray:
+    """Probability maps (N, H, W) of a trained localization network, half precision."""
+    prob, _ = evaluate.predict(train.load(job), images)
+    return prob[:, 0].numpy().astype(np.float16)
+
+
+def rows(job: Job, names: tuple[str, ...], each: int) -> dict[str, Any]:
+    """Rows of image, mask and prediction: ``each`` samples of every stand-in named."""
+    sets = [packaged(name, each) for name in names]
+    images = np.concatenate([forged.images for forged in sets])
+    regions = np.concatenate([forged.regions for forged in sets])
+    labels = np.repeat([name.split("/")[-1] for name in names], each)
+    return {"rows": labels, "image": images, "mask": regions > 0, "prediction": maps(job, images)}
+
+
+def membership(job: Job, forged: ForgedSet) -> np.ndarray:
+    """Class at hierarchy level 1 that each pixel most likely belongs to, (N, H, W)."""
+    model = train.load(job)
+    image = train.to_batch(forged, np.arange(len(forged))).image
+    with torch.inference_mode():
+        leaf = model(image).argmax(1).numpy()
+    return evaluate.parents(model.config.level, 1)[leaf].astype(np.int16)
+
+
+def class_names() -> np.ndarray:
+    """Names of the 25 classes of hierarchy level 1."""
+    return np.array(manipulations.class_names(1))
+
+
+def architecture(config: mantranet.Config, size_px: int = 64) -> dict[str, Any]:
+    """Steps of the live ManTra-Net in the order in which they run, with measured shapes."""
+    model = mantranet.Model(config).eval()
+    return steps(model, torch.rand(1, 3, size_px, size_px))
+
+
+def steps(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
+    """Every leaf module that runs: part, name, kind, output shape, parameters below it."""
+    found: list[tuple[str, str, str, str, int]] = []
+
+    def note(name: str) -> Any:
+        def hook(module: nn.Module, _: Any, output: Any) -> None:
+            shape = output.shape if isinstance(output, torch.Tensor) else output[0].shape
+            count = sum(p.numel() for p in module.parameters())
+            part, _, rest = name.partition(".")
+            size = "×".join(str(n) for n in shape[1:])
+            found.append((part, rest or part, type(module).__name__, size, count))
+
+        return hook
+
+    leaves = [(n, m) for n, m in model.named_modules() if n and not list(m.children())]
+    handles = [module.register_forward_hook(note(name)) for name, module in leaves]
+    with torch.inference_mode():
+        model(image)
+    for handle in handles:
+        handle.remove()
+    once = list(dict.fromkeys(found))  # a module that runs at several times is one step
+    columns = zip(*once, strict=True)
+    names = ("part", "name", "kind", "shape", "parameters")
+    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}

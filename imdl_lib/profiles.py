@@ -1,0 +1,108 @@
+"""How much of everything: one flat record per profile, nothing else."""
+
+from dataclasses import dataclass
+
+from .errors import RegistryError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes, budgets and precision of a rebuild."""
+
+    name: str
+    sources: tuple[str, ...]  # names in photos.SOURCES
+    size_px: int  # side of training images in ablations
+    released_size_px: int  # side of training images of released models
+    width: float  # share of the paper's channels
+    batch: int
+    learning_rate: float
+    schedule: str  # "cosine" over the budget, or the paper's "plateau"
+    operation_count: int  # forged images for manipulation classification
+    operation_samples: int  # samples seen, manipulation classification
+    forged_count: int  # forged images for localization
+    forged_samples: int  # samples seen, localization
+    released_samples: int  # samples seen, released localization models
+    minimum_samples: int  # below this a failed claim is inconclusive (budget)
+    test_count: int  # images per test set, before a set's own factor
+    seeds: tuple[int, ...]
+    precision: str  # "32-true" or "auto": bf16 where the hardware has it
+
+
+QUICK = Profile(
+    name="quick",
+    sources=("packaged",),
+    size_px=64,
+    released_size_px=64,
+    width=0.125,
+    batch=32,
+    learning_rate=2e-3,
+    schedule="cosine",
+    operation_count=1_536,
+    operation_samples=1_536,
+    forged_count=768,
+    forged_samples=768,
+    released_samples=1_536,
+    minimum_samples=20_000,
+    test_count=16,
+    seeds=(0,),
+    precision="32-true",
+)
+
+STANDARD = Profile(
+    name="standard",
+    sources=("bsds500", "imagenet_samples"),
+    size_px=64,
+    released_size_px=128,
+    width=0.25,
+    batch=64,
+    learning_rate=1e-3,
+    schedule="cosine",
+    operation_count=60_000,
+    operation_samples=40_000,
+    forged_count=24_000,
+    forged_samples=16_000,
+    released_samples=24_000,
+    minimum_samples=100_000,
+    test_count=128,
+    seeds=(0,),
+    precision="auto",
+)
+
+PAPER = Profile(
+    name="paper",
+    sources=("dresden",),
+    size_px=128,
+    released_size_px=256,
+    width=1.0,
+    batch=64,
+    learning_rate=1e-4,
+    schedule="plateau",
+    operation_count=1_250_000,
+    operation_samples=6_400_000,
+    forged_count=400_000,
+    forged_samples=6_400_000,
+    released_samples=6_400_000,
+    minimum_samples=100_000,
+    test_count=5_000,
+    seeds=(0, 1, 2),
+    precision="auto",
+)
+
+PROFILES = {profile.name: profile for profile in (QUICK, STANDARD, PAPER)}
+
+
+def profile(name: str) -> Profile:
+    """The profile called ``name``.
+
+    Raises:
+        RegistryError: there is none of that name.
+
+    >>> profile("quick").size_px
+    64
+    """
+    if name not in PROFILES:
+        raise RegistryError(
+            f"There is no profile {name!r}. Choose from {', '.join(PROFILES)}; "
+            "quick is a first look, standard makes the committed results."
+        )
+    return PROFILES[name]

@@ -1,0 +1,155 @@
+"""What an experiment is made of: runs, tables, figures, claims. Plain records; no torch."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .profiles import Profile
+
+VERDICTS = (
+    "reproduced",
+    "not reproduced",
+    "inconclusive",
+    "needs data",
+    "not yet judged",
+    "quick (not judged)",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network, trained and scored."""
+
+    id: str  # "<paper>/<name>"
+    stage: str  # a key of train.STAGES
+    config: Mapping[str, Any]  # what differs from the paper's Config
+    kinds: tuple[str, ...]  # what it is trained on, keys of forge.KINDS
+    tests: tuple[str, ...]  # names in standins.SETS, or real sets
+    jpeg_quality: tuple[int, int] | None = None  # last step of its training images
+    init_from: str | None = None  # a run whose trace extractor it starts from
+    frozen: bool = False  # that extractor is not trained
+    init_rate: float = 1.0  # that extractor's learning rate, as a share of the run's
+    keep: bool = False  # its weights are committed
+    long: bool = False  # the released models' size and budget apply
+    version: int = 1  # raised when the recipe's meaning changes
+
+    @property
+    def paper(self) -> str:
+        """The paper's id."""
+        return self.id.split("/")[0]
+
+    def samples(self, profile: Profile) -> int:
+        """Training samples seen at a profile."""
+        if self.kinds == ("operation",):
+            return profile.operation_samples
+        return profile.released_samples if self.long else profile.forged_samples
+
+    def size_px(self, profile: Profile) -> int:
+        """Side of the training images at a profile."""
+        return profile.released_size_px if self.long else profile.size_px
+
+
+def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> str:
+    """Hash of everything that decides a run's weights, but of no source text."""
+    start = identity(runs[run.init_from], profile, seed, runs) if run.init_from else None
+    decides = {
+        "stage": run.stage,
+        "config": dict(run.config),
+        "kinds": run.kinds,
+        "jpeg_quality": run.jpeg_quality,
+        "start": [start, run.frozen, run.init_rate],
+        "schedule": [run.samples(profile), run.size_px(profile), _schedule(profile)],
+        "seed": seed,
+        "version": run.version,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _schedule(profile: Profile) -> dict[str, Any]:
+    keys = ("sources", "width", "batch", "learning_rate", "schedule", "precision")
+    keys += ("operation_count", "forged_count")
+    return {key: value for key, value in asdict(profile).items() if key in keys}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a value of ours comes from: an aggregate over a run's stored rows of one set."""
+
+    run: str
+    set: str  # a set's name; "run" = run.json; "pooled/<set>" = pooled.csv
+    column: str
+    scale: float = 100.0
+    real: bool = False  # the set is the published one, not a stand-in
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what was printed, what is ours, and why it is empty where it is."""
+
+    row: str
+    column: str
+    metric: str  # as in results/published/<paper>.csv
+    sources: tuple[Source, ...] = ()
+    why: str = ""  # said where there is no value of ours
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table and how it is filled again."""
+
+    id: str
+    number: str  # "Table 2"
+    caption: str
+    protocol: str
+    cells: tuple[Cell, ...]
+    decimals: int = 1
+    rerun_tol: float = 0.05  # of the stored value, a regression guard
+    claim_tol: float = 2.0  # of the published value, in its unit
+
+    @property
+    def paper(self) -> str:
+        """The paper's id."""
+        return self.id.split("/")[0]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure and how it is drawn again."""
+
+    id: str
+    number: str
+    caption: str
+    needs: tuple[str, ...]  # run ids
+    data: Callable[[str], dict[str, Any]]  # profile -> named arrays, stored as NPZ
+    draw: Callable[[dict[str, Any]], Any]  # those arrays -> a matplotlib figure
+
+    @property
+    def paper(self) -> str:
+        """The paper's id."""
+        return self.id.split("/")[0]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the stored rows say about a claim."""
+
+    verdict: str  # one of VERDICTS
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published claim, in our words, with the rule that judges it."""
+
+    id: str
+    place: str
+    statement: str
+    test: str
+    judge: Callable[[str], Verdict] | None = field(default=None, repr=False)  # profile -> verdict
+
+    @property
+    def paper(self) -> str:
+        """The paper's id."""
+        return self.id.split("-")[0]

@@ -1,0 +1,226 @@
+"""Forged test sets, fixed and deterministic: what each stands for, and what it does not.
+
+A set's recipe is completed by a profile (photos, count, size), always from test photos. A
+distorted set is another set, altered when it is read.
+"""
+
+from dataclasses import dataclass, replace
+
+from . import manipulations
+from .errors import RegistryError
+from .forge import Recipe
+
+FOUR_KINDS = ("splice", "copy_move", "removal", "enhancement")  # ManTra-Net, sec. 2.3
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A test set that the library forges."""
+
+    name: str
+    kinds: tuple[str, ...]
+    stands_for: str
+    lacks: str = ""
+    seed: int = 1000
+    part: str = "test"  # of the photos, 8:1:1
+    size_factor: float = 1.0  # times the side of ablations' training images
+    count_factor: float = 1.0
+    jpeg_quality: tuple[int, int] | None = None
+    cameras: bool = False
+    inpainters: tuple[str, ...] = ("telea", "navier_stokes")
+    leaves: tuple[int, ...] = ()
+    area: tuple[float, float] = (0.03, 0.3)
+    distortion: str = ""  # a key of DISTORTIONS
+    amount: float = 0.0  # in the distortion's unit
+
+    def recipe(self, sources: tuple[str, ...], count: int, size_px: int) -> Recipe:
+        """The forging recipe at a profile's photos, count and size."""
+        return Recipe(
+            kinds=self.kinds,
+            sources=sources,
+            part=self.part,
+            count=round(count * self.count_factor),
+            size_px=round(size_px * self.size_factor),
+            seed=self.seed,
+            jpeg_quality=self.jpeg_quality,
+            cameras=self.cameras,
+            area=self.area,
+            inpainters=self.inpainters,
+            leaves=self.leaves,
+        )
+
+
+DISTORTIONS = {  # name: (unit, amounts drawn in ManTra-Net's fig. 4b)
+    "resize": ("scale", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)),
+    "jpeg": ("quality", (100, 90, 80, 70, 60, 50)),
+    "blur_edges": ("kernel px", (3, 5, 7, 9, 11)),
+}
+REGENERATIONS = {"stylise": 1, "correlated_noise": 20}  # of the whole image, fig. 6a and 6b
+
+SENSITIVITY = (  # operations drawn in ManTra-Net's fig. 4a
+    "GaussianBlur",
+    "BoxBlur",
+    "MedianBlur",
+    "GaussianNoise",
+    "UniformNoise",
+    "ImpulseNoise",
+    "LINEARResize",
+    "JPEGCompress",
+    "WEBPCompress",
+)
+
+_BENCHMARKS = (
+    StandIn(
+        "columbia",
+        ("splice",),
+        "Columbia: splices of two cameras, never compressed",
+        "Columbia's straight-edged regions and its scenes",
+        cameras=True,
+        size_factor=4,
+        seed=1001,
+    ),
+    StandIn(
+        "coverage",
+        ("copy_move",),
+        "COVERAGE: copy-moves",
+        "the genuine look-alike objects beside the copies",
+        size_factor=4,
+        seed=1002,
+    ),
+    StandIn(
+        "casia",
+        ("splice", "copy_move"),
+        "CASIA: splices and copy-moves, JPEG",
+        "hand-cut objects and their retouching",
+        jpeg_quality=(75, 100),
+        size_factor=4,
+        seed=1003,
+    ),
+    StandIn(
+        "nist16",
+        ("splice", "copy_move", "removal"),
+        "NIST16: three kinds at a larger size",
+        "megapixels, near-duplicate scenes, careful hiding of traces",
+        jpeg_quality=(90, 100),
+        size_factor=6,
+        count_factor=0.5,
+        area=(0.02, 0.15),
+        seed=1004,
+    ),
+    StandIn(
+        "imd20",
+        ("compound", "removal"),
+        "IMD2020: chained edits, recompressed",
+        "people's intentions; edits by hand",
+        jpeg_quality=(60, 95),
+        size_factor=4,
+        seed=1005,
+    ),
+    StandIn(
+        "casia_d",
+        ("splice", "pristine", "copy_move", "pristine"),
+        "CASIA-D without its file-format confound: forged and authentic share one history",
+        "hand-cut objects",
+        jpeg_quality=(75, 100),
+        size_factor=4,
+        seed=1006,
+    ),
+    StandIn(
+        "psbattles",
+        ("compound", "pristine"),
+        "PS-Battles: chained edits against pristine photos, image level",
+        "artists' work: whole scenes, text, faces",
+        jpeg_quality=(70, 95),
+        size_factor=4,
+        count_factor=2,
+        seed=1007,
+    ),
+    StandIn(
+        "inpainting",
+        ("removal",),
+        "inpainting by methods that training never saw (biharmonic, Poisson cloning)",
+        "learned inpainting such as partial convolutions",
+        inpainters=("biharmonic", "cloned"),
+        seed=1008,
+    ),
+)
+
+_ABLATIONS = (
+    *(
+        StandIn(f"four_kinds/{kind}", (kind,), f"ManTra-Net's synthetic {kind} test split", seed=n)
+        for n, kind in enumerate(FOUR_KINDS, start=1020)
+    ),
+    StandIn("operations", ("operation",), "the IMC test split", count_factor=5, seed=1030),
+    StandIn(
+        "operations_train",
+        ("operation",),
+        "a piece of the IMC training split",
+        count_factor=5,
+        part="train",
+        seed=1033,
+    ),
+    StandIn(
+        "cameras",
+        ("camera",),
+        "the Kaggle camera set: ten virtual cameras",
+        "real sensors, lenses and firmware",
+        count_factor=4,
+        size_factor=2,
+        seed=1031,
+    ),
+    StandIn(
+        "two_regions",
+        ("two_regions",),
+        "images with two regions altered differently",
+        size_factor=2,
+        seed=1032,
+    ),
+)
+
+_MAJORITY = StandIn(
+    "majority",
+    ("splice", "enhancement"),
+    "images of which more than half is forged, where masks are negated",
+    area=(0.55, 0.75),
+    seed=1041,
+)
+
+_MIXED = StandIn("four_kinds", FOUR_KINDS, "ManTra-Net's four synthetic kinds, mixed", seed=1040)
+
+_DISTORTED = tuple(
+    replace(_MIXED, name=f"four_kinds/{name}={amount:g}", distortion=name, amount=amount)
+    for name, (_, amounts) in DISTORTIONS.items()
+    for amount in amounts
+) + tuple(
+    replace(_MIXED, name=f"four_kinds/{name}={amount}", distortion=name, amount=amount)
+    for name, amount in REGENERATIONS.items()
+)
+
+_SENSITIVITY = tuple(
+    StandIn(
+        f"sensitivity/{op.operation}/{op.parameter}",
+        ("enhancement",),
+        f"regions altered by {op.operation} {op.parameter}",
+        leaves=(op.leaf,),
+        count_factor=0.5,
+        seed=1100 + op.leaf,
+    )
+    for op in manipulations.OPERATIONS
+    if op.operation in SENSITIVITY and (op.leaf % 3 == 0 or op.parameter in ("k=3", "Q=100"))
+)
+
+SETS: dict[str, StandIn] = {
+    s.name: s for s in (*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _MIXED, *_DISTORTED, *_SENSITIVITY)
+}
+
+
+def stand_in(name: str) -> StandIn:
+    """The stand-in called ``name``.
+
+    Raises:
+        RegistryError: there is none of that name.
+    """
+    if name not in SETS:
+        shown = ", ".join(n for n in SETS if "/" not in n)
+        raise RegistryError(f"There is no stand-in test set {name!r}. Choose from {shown}.")
+    return SETS[name]

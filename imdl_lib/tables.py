@@ -1,0 +1,179 @@
+"""Stored rows and published numbers in, a filled table out; nothing is computed twice."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import files, paths
+from .errors import DataError
+from .registry import Cell, Source, Table
+
+COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "why")
+
+
+@cache
+def published(paper: str) -> pd.DataFrame:
+    """Every number printed in a paper's tables, as text, blank where none is printed."""
+    return pd.read_csv(paths.PUBLISHED / f"{paper}.csv", dtype=str, keep_default_na=False)
+
+
+def printed(paper: str, number: str) -> list[tuple[str, str, str]]:
+    """Row, column and metric of every cell of a published table."""
+    found = published(paper)
+    keys = found.loc[found["table"] == number, ["row", "column", "metric"]]
+    return [tuple(key) for key in keys.itertuples(index=False)]
+
+
+def claims(paper: str) -> list[dict[str, str]]:
+    """A paper's claims: id, place, statement in our words, the comparison that tests it."""
+    found = pd.read_csv(paths.PUBLISHED / "claims.csv", dtype=str)
+    found = found[found["paper"] == paper].rename(columns={"claim_id": "id"})
+    return found[["id", "place", "statement", "test"]].to_dict("records")
+
+
+def seed_folders(profile: str, run: str) -> list[Path]:
+    """Folders of a run's finished seeds."""
+    return sorted(p.parent for p in (paths.results(profile) / run).glob("seed*/run.json"))
+
+
+def rows(profile: str, run: str, name: str = "per_image") -> pd.DataFrame:
+    """A run's stored rows over all seeds, with a ``seed`` column; empty where it has none."""
+    frames = [
+        pd.read_csv(folder / f"{name}.csv", dtype={"image": str}).assign(seed=folder.name)
+        for folder in seed_folders(profile, run)
+        if (folder / f"{name}.csv").exists()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["set", "seed"])
+
+
+def records(profile: str, run: str) -> list[dict[str, Any]]:
+    """The run.json of a run's finished seeds."""
+    return [files.read_json(folder / "run.json") for folder in seed_folders(profile, run)]
+
+
+def per_seed(profile: str, source: Source) -> np.ndarray:
+    """The source's value for each finished seed, scaled; NaN where a seed has none.
+
+    A set that ends in ``/*`` is the mean over the sets of that name, so each weighs the same.
+    """
+    if source.set == "run":
+        values = [record.get(source.column) for record in records(profile, source.run)]
+        return source.scale * np.array([np.nan if v is None else v for v in values], float)
+    name = "pooled" if source.column.endswith(("_pooled", "_per_set", "image_auc")) else "per_image"
+    found = rows(profile, source.run, name)
+    if source.column not in found:
+        return np.array([])
+    star = source.set.endswith("/*")
+    chosen = found["set"].str.startswith(source.set[:-1]) if star else found["set"] == source.set
+    by_set = found[chosen].groupby(["seed", "set"])[source.column].mean()
+    return source.scale * by_set.groupby("seed").mean().to_numpy()
+
+
+def fill(table: Table, profile: str) -> pd.DataFrame:
+    """One line per cell: published value, ours on the real set, ours on the stand-in, or why not."""
+    lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
+    printed = published(paper)
+    same = (printed["table"] == number) & (printed["row"] == cell.row)
+    same &= (printed["column"] == cell.column) & (printed["metric"] == cell.metric)
+    line: dict[str, Any] = {"row": cell.row, "column": cell.column, "metric": cell.metric}
+    line |= {"published": "", "unit": "", "real": np.nan, "stand_in": np.nan, "seeds": 0}
+    if same.any():
+        line |= (
+            printed.loc[same, ["value", "unit"]].iloc[0].rename({"value": "published"}).to_dict()
+        )
+    for source in cell.sources:
+        values = per_seed(profile, source)
+        if len(values) and np.isfinite(values).any():
+            line["real" if source.real else "stand_in"] = float(np.nanmean(values))
+            line["seeds"] = len(values)
+    line["why"] = "" if line["seeds"] else cell.why or "its run is not finished at this profile"
+    return line
+
+
+def counted(filled: pd.DataFrame) -> tuple[int, int]:
+    """Cells with a value of ours, and cells in all; a described cell (text) counts as filled."""
+    described = (filled["unit"] == "text") & (filled["published"] != "")
+    return int((described | (filled["seeds"] > 0)).sum()), len(filled)
+
+
+def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
+    """The table as plain text: one block of lines per row, *published | real | stand-in*."""
+    done, total = counted(filled)
+    seeds = int(filled["seeds"].max()) if len(filled) else 0
+    head = [
+        f"{table.number}. {table.caption}",
+        f"profile: {profile} · seeds: {seeds} · cells filled: {done} of {total}",
+        f"protocol of ours: {table.protocol}",
+    ]
+    shown = filled[filled["unit"] != "text"]
+    quick = profile == "quick"
+    body = [_shown(line, table.decimals, quick) for line in shown.to_dict("records")]
+    if not body:
+        lines = filled.pivot_table("published", "row", "metric", "first", sort=False)
+        return "\n".join([*head, lines.to_string()])
+    frame = pd.DataFrame(body, columns=["row", "column", "published", "real set", "stand-in"])
+    notes = sorted({f"{n}: {c}" for n, c in _reasons(shown).items()})
+    return "\n".join([*head, frame.to_string(index=False), *notes])
+
+
+def _shown(line: dict[str, Any], decimals: int, quick: bool) -> tuple[str, ...]:
+    printed = line["published"] + (line["unit"] if line["unit"] == "%" else "")
+    ours = ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in (line["real"], line["stand_in"])]
+    reason = "–" if line["seeds"] else "*"
+    return (
+        line["row"],
+        line["column"] if line["column"] else line["metric"],
+        "quick" if quick and printed else printed or "–",
+        ours[0] or reason,
+        ours[1] or reason,
+    )
+
+
+def _reasons(shown: pd.DataFrame) -> dict[str, str]:
+    empty = shown[shown["seeds"] == 0]
+    return {f"* {row}": why for row, why in zip(empty["row"], empty["why"], strict=True)}
+
+
+def stored(profile: str, id: str, suffix: str) -> Path:
+    """Where the data of a table or figure are stored."""
+    paper, name = id.split("/")
+    return paths.results(profile) / paper / "items" / f"{name}{suffix}"
+
+
+def save(table: Table, filled: pd.DataFrame, profile: str) -> None:
+    """Store a filled table as CSV."""
+    with files.whole(stored(profile, table.id, ".csv")) as temporary:
+        filled.round(4).to_csv(temporary, index=False)
+
+
+def compare(table: Table, filled: pd.DataFrame, profile: str) -> str:
+    """Check a table against its stored copy within ``rerun_tol``; say what was compared.
+
+    Raises:
+        DataError: a value moved, or nothing is stored.
+    """
+    path = stored(profile, table.id, ".csv")
+    if not path.exists():
+        raise DataError(
+            f"{table.id} has no stored values at profile {profile}. "
+            f"Run `imdl render {table.paper} --profile {profile}` first."
+        )
+    before = pd.read_csv(path)
+    for column in ("real", "stand_in"):
+        old, new = before[column].to_numpy(float), filled[column].to_numpy(float)
+        moved = ~np.isclose(old, new, rtol=table.rerun_tol, atol=1e-3, equal_nan=True)
+        if moved.any():
+            first = int(np.flatnonzero(moved)[0])
+            cell = f"{filled['row'][first]} / {filled['column'][first]}"
+            raise DataError(
+                f"{table.id}: cell {cell} is {new[first]:.4g}, stored {old[first]:.4g}. "
+                f"Values may move by {table.rerun_tol:.0%}. Find out why, or render again."
+            )
+    return f"{table.id}: {len(filled)} cells agree with the stored table"

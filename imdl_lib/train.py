@@ -1,0 +1,402 @@
+"""One training loop for every run, on Lightning Fabric: seeds, precision, checkpoints, resume."""
+
+import csv
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric as lightning
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from . import baselines, files, manipulations, paths
+from .baselines import cfa1, ela, noi1
+from .batch import Batch
+from .errors import RegistryError, WeightsError
+from .forge import ForgedSet, Recipe, forge
+from .papers import mantranet
+from .profiles import Profile
+from .registry import Run, identity
+
+VALIDATIONS = 10  # times per run that the validation loss is measured
+VALIDATION_IMAGES = 512
+SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How the networks of a stage are built and what they minimise."""
+
+    model: Callable[[Mapping[str, Any]], nn.Module]
+    loss: Callable[..., dict[str, Tensor]] | None  # None: nothing to train
+
+
+STAGES: dict[str, Stage] = {
+    "mantranet.imc": Stage(lambda c: mantranet.ImcModel(mantranet.Config(**c)), mantranet.imc_loss),
+    "mantranet": Stage(lambda c: mantranet.Model(mantranet.Config(**c)), mantranet.loss),
+    "baseline.ela": Stage(lambda c: baselines.Classical(ela.score_map), None),
+    "baseline.noi1": Stage(lambda c: baselines.Classical(noi1.score_map), None),
+    "baseline.cfa1": Stage(lambda c: baselines.Classical(cfa1.score_map), None),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run at one profile with one seed: where its files are and how it is built."""
+
+    run: Run
+    profile: Profile
+    seed: int
+    runs: Mapping[str, Run]  # the registry, for the runs it starts from
+
+    @property
+    def identity(self) -> str:
+        """Hash of everything that decides the weights."""
+        return identity(self.run, self.profile, self.seed, self.runs)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's committed files are."""
+        return paths.results(self.profile.name) / self.run.id / f"seed{self.seed}"
+
+    @property
+    def released(self) -> Path:
+        """The committed half-precision weights of a kept run."""
+        return self.folder / "weights.safetensors"
+
+    def cached(self, suffix: str) -> Path:
+        """The run's file of that ending in the user's cache."""
+        return paths.cache() / "runs" / f"{self.identity}{suffix}"
+
+    @property
+    def start(self) -> "Job | None":
+        """The job whose trace extractor this one starts from."""
+        name = self.run.init_from
+        return Job(self.runs[name], self.profile, self.seed, self.runs) if name else None
+
+    def build(self) -> nn.Module:
+        """The untrained network, at the profile's width."""
+        stage = self.run.stage
+        if stage not in STAGES:
+            raise RegistryError(
+                f"Run {self.run.id} is of stage {stage!r}, which does not exist. "
+                f"Choose from {', '.join(STAGES)}."
+            )
+        return STAGES[stage].model({"width": self.profile.width, **self.run.config})
+
+    def recipe(self, part: str) -> Recipe:
+        """What the run is trained (``train``) or validated (``valid``) on."""
+        operations = self.run.kinds == ("operation",)
+        count = self.profile.operation_count if operations else self.profile.forged_count
+        return Recipe(
+            kinds=self.run.kinds,
+            sources=self.profile.sources,
+            part=part,
+            count=count if part == "train" else min(count, VALIDATION_IMAGES),
+            size_px=self.run.size_px(self.profile),
+            seed=0 if part == "train" else 1,
+            jpeg_quality=self.run.jpeg_quality,
+        )
+
+
+def load(job: Job) -> nn.Module:
+    """The trained network of a job, in evaluation mode, trained now where no weights are at hand.
+
+    Raises:
+        WeightsError: stored weights belong to another network.
+    """
+    model = job.build()
+    if STAGES[job.run.stage].loss is None:
+        return model.eval()
+    current = read_record(job).get("identity") == job.identity
+    source = job.cached(".safetensors")
+    if not source.exists() and job.released.exists() and current:
+        source = job.released
+    if not source.exists():
+        train(job)
+        source = job.cached(".safetensors")
+    load_weights(model, source)
+    return model.eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read safetensors into ``model``.
+
+    Raises:
+        WeightsError: the file is damaged, or is of another network.
+    """
+    try:
+        state = safetensors.torch.load_file(path)
+    except Exception as error:  # the reader has no error type of its own for a damaged file
+        raise WeightsError(
+            f"Weights {path.name} are damaged and were not read ({error}). "
+            "Delete the file; the run is trained again when needed."
+        ) from error
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in state.items()}
+    if wanted != found:
+        odd = sorted(set(wanted.items()) ^ set(found.items()))[0][0]
+        raise WeightsError(
+            f"Weights {path.name} belong to another network: tensor {odd} is "
+            f"{found.get(odd, 'absent')} where {wanted.get(odd, 'nothing')} is expected. "
+            "Name the run that these weights were trained for."
+        )
+    model.load_state_dict({name: t.float() for name, t in state.items()})
+
+
+def read_record(job: Job) -> dict[str, Any]:
+    """The job's committed run.json; empty where it was never finished."""
+    path = job.folder / "run.json"
+    return files.read_json(path) if path.exists() else {}
+
+
+def precision(wanted: str) -> str:
+    """Fabric's name of a precision; ``auto`` is bf16 where the hardware multiplies in it."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    flags = Path("/proc/cpuinfo")
+    return "bf16-mixed" if flags.exists() and "amx_bf16" in flags.read_text() else "32-true"
+
+
+def train(job: Job, progress: bool = True) -> None:
+    """Train a job and leave its weights in the cache; go on where an earlier call was stopped.
+
+    Raises:
+        DataError: another process trains the same job.
+    """
+    if STAGES[job.run.stage].loss is None or job.cached(".safetensors").exists():
+        return
+    if job.start:
+        train(job.start, progress)
+    train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
+    with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
+        _Loop(job, train_set, valid_set).run(progress)
+
+
+class _Loop:
+    """The state of one training: network, optimizer, step, history, best weights."""
+
+    def __init__(self, job: Job, train_set: ForgedSet, valid_set: ForgedSet) -> None:
+        self.job, self.train_set, self.valid_set = job, train_set, valid_set
+        self.precision = precision(job.profile.precision)
+        self.fabric = lightning.Fabric(devices=1, precision=self.precision)
+        lightning.seed_everything(job.seed, verbose=False)
+        model = job.build().to(memory_format=torch.channels_last)
+        if job.start:
+            _start_from(model, load(job.start), job.run.frozen)
+        groups = _groups(model, job.run.init_rate, job.profile.learning_rate)
+        optimizer = torch.optim.Adam(groups)
+        self.model, self.optimizer = self.fabric.setup(model, optimizer)
+        self.steps = max(1, job.run.samples(job.profile) // job.profile.batch)
+        self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "history": [], "best": None}
+        self.loss = STAGES[job.run.stage].loss
+
+    def run(self, progress: bool) -> None:
+        self._resume()
+        every = max(1, self.steps // VALIDATIONS)
+        done, batch_size = self.state["step"], self.job.profile.batch
+        began = saved = time.monotonic()
+        label = f"training {self.job.run.id}"
+        with tqdm(total=self.steps, initial=done, desc=label, disable=not progress) as bar:
+            for batch in batches(self.train_set, batch_size, self.job.seed, done, self.steps):
+                train_loss = self._step(batch)
+                bar.update()
+                now = time.monotonic()
+                self.state["seconds"] += now - began
+                began = now
+                if self.state["step"] % every == 0 or self.state["step"] == self.steps:
+                    self._validate(train_loss)
+                    bar.set_postfix_str(f"loss {train_loss:.3f}")
+                if now - saved > SAVE_SECONDS:
+                    self._save()
+                    saved = now
+        self._finish()
+
+    def _step(self, batch: Batch) -> float:
+        self.model.train()
+        rate = self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self._loss_of(batch)
+        self.fabric.backward(value)
+        self.optimizer.step()
+        self.state["step"] += 1
+        return float(value.detach())
+
+    def _loss_of(self, batch: Batch) -> Tensor:
+        batch = batch.to(self.fabric.device)
+        image = batch.image.to(memory_format=torch.channels_last)
+        return sum(self.loss(self.model(image), batch).values())
+
+    def _rate(self) -> float:
+        base = self.job.profile.learning_rate
+        if self.job.profile.schedule == "cosine":
+            warm = min(1.0, (self.state["step"] + 1) / max(1, self.steps // 20))
+            return base * warm * 0.5 * (1 + np.cos(np.pi * self.state["step"] / self.steps))
+        losses = [row["valid_loss"] for row in self.state["history"]]
+        return base * 0.5 ** _plateaus(losses, patience=20)  # ManTra-Net, sec. 2.3
+
+    def _validate(self, train_loss: float) -> None:
+        self.model.eval()
+        with torch.no_grad():
+            size = self.job.profile.batch
+            steps = max(1, len(self.valid_set) // size)
+            losses = [float(self._loss_of(b)) for b in batches(self.valid_set, size, 0, 0, steps)]
+        valid_loss = float(np.mean(losses))
+        samples = self.state["step"] * self.job.profile.batch
+        row = {"samples": samples, "train_loss": train_loss, "valid_loss": valid_loss}
+        self.state["history"].append(row)
+        if valid_loss <= min(row["valid_loss"] for row in self.state["history"]):
+            state = self.model.module.state_dict()
+            self.state["best"] = {name: t.detach().cpu().clone() for name, t in state.items()}
+
+    def _save(self) -> None:
+        everything = {
+            **self.state,
+            "model": self.model.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        with files.whole(self.job.cached(".ckpt")) as temporary:
+            torch.save(everything, temporary)
+
+    def _resume(self) -> None:
+        path = self.job.cached(".ckpt")
+        if not path.exists():
+            return
+        try:
+            everything = torch.load(path, weights_only=True)
+        except Exception:  # a checkpoint cut off by a full disk: the run starts again
+            path.unlink()
+            return
+        self.model.module.load_state_dict(everything.pop("model"))
+        self.optimizer.load_state_dict(everything.pop("optimizer"))
+        torch.set_rng_state(everything.pop("random"))
+        self.state = everything
+
+    def _finish(self) -> None:
+        best = {name: t.contiguous() for name, t in self.state["best"].items()}
+        record = {
+            "identity": self.job.identity,
+            "run": self.job.run.id,
+            "profile": self.job.profile.name,
+            "seed": self.job.seed,
+            "samples": self.steps * self.job.profile.batch,
+            "parameters": sum(p.numel() for p in self.model.module.parameters()),
+            "train_seconds": round(self.state["seconds"], 1),
+            "precision": self.precision,
+            "device": str(self.fabric.device),
+            "environment": environment(),
+            "history": self.state["history"],
+        }
+        files.write_json(self.job.cached(".json"), record)
+        with files.whole(self.job.cached(".safetensors")) as temporary:
+            safetensors.torch.save_file(best, temporary)
+        self.job.cached(".ckpt").unlink(missing_ok=True)
+
+
+def publish(job: Job, sets: list[str]) -> None:
+    """Put a scored job's record, history and (where kept) weights among the results.
+
+    The record comes last: where it is, everything is.
+    """
+    record = {**_record(job), **facts(job), "sets": sets}
+    history = record.pop("history", [])
+    if history:
+        _publish_training(job, history)
+    files.write_json(job.folder / "run.json", record)
+
+
+def _record(job: Job) -> dict[str, Any]:
+    """The record of a training, or of a method that needs none."""
+    if STAGES[job.run.stage].loss:
+        return files.read_json(job.cached(".json"))
+    named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
+    return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
+
+
+def facts(job: Job) -> dict[str, Any]:
+    """What is measured on the untrained network: at the paper's width, whatever the profile's."""
+    stage = STAGES[job.run.stage]
+    if not stage.loss:
+        return {}
+    full = stage.model(job.run.config)
+    found: dict[str, Any] = {"paper_parameters": sum(p.numel() for p in full.parameters())}
+    if job.run.stage == "mantranet.imc":
+        found["classes"] = manipulations.CLASSES[full.config.level]
+        found["conv_layers"] = full.conv_layers
+        found["receptive_field_px"] = full.receptive_field_px
+    return found
+
+
+def _publish_training(job: Job, history: list[dict[str, float]]) -> None:
+    with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
+        writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
+        writer.writeheader()
+        writer.writerows({k: round(v, 4) for k, v in row.items()} for row in history)
+    if job.run.keep:
+        state = safetensors.torch.load_file(job.cached(".safetensors"))
+        with files.whole(job.released) as temporary:
+            safetensors.torch.save_file({n: t.half() for n, t in state.items()}, temporary)
+
+
+def environment() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+        "numpy": np.__version__,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def batches(
+    forged: ForgedSet, batch_size: int, seed: int, first: int, last: int
+) -> Iterator[Batch]:
+    """Batches ``first`` to ``last`` of an endless shuffle; a function of seed and number alone."""
+    per_pass = max(1, len(forged) // batch_size)
+    for step in range(first, last):
+        order = np.random.default_rng([seed, step // per_pass]).permutation(len(forged))
+        start = (step % per_pass) * batch_size
+        yield to_batch(forged, np.sort(order[start : start + batch_size]))
+
+
+def to_batch(forged: ForgedSet, index: np.ndarray) -> Batch:
+    """Samples of a forged set as a batch."""
+    image = torch.from_numpy(np.asarray(forged.images[index])).permute(0, 3, 1, 2)
+    mask = torch.from_numpy(np.asarray(forged.regions[index]) > 0)[:, None]
+    operation = torch.from_numpy(np.asarray(forged.targets[index]))
+    return Batch(image.float() / 255, mask, operation, tuple(f"{i:05d}" for i in index))
+
+
+def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> None:
+    model.trace.load_state_dict(base.trace.state_dict())
+    model.trace.requires_grad_(not frozen)
+
+
+def _groups(model: nn.Module, init_rate: float, rate: float) -> list[dict[str, Any]]:
+    trace = {id(p) for p in model.trace.parameters()} if init_rate != 1 else set()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    slow = [p for p in trained if id(p) in trace]
+    fast = [p for p in trained if id(p) not in trace]
+    groups = ((fast, 1.0), (slow, init_rate))
+    return [{"params": ps, "scale": scale, "lr": rate * scale} for ps, scale in groups if ps]
+
+
+def _plateaus(losses: list[float], patience: int) -> int:
+    best, waited, count = float("inf"), 0, 0
+    for value in losses:
+        best, waited = (value, 0) if value < best else (best, waited + 1)
+        if waited == patience:
+            count, waited = count + 1, 0
+    return count

@@ -1,0 +1,197 @@
+"""run_all.sh and the Snakefile in a small checkout whose `imdl` only notes its calls."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from imdl_lib.paths import ROOT
+
+IMDL = """#!/bin/sh
+echo "$*" >>calls
+case $1 in
+    train) if [ -e slow ]; then touch started; sleep 30; fi
+        if [ -e broken ]; then echo "no photos" >&2; exit 2; fi
+        mkdir -p results/quick/mantranet/first results/quick/mantranet/second ;;
+    render) mkdir -p figures/quick/mantranet ;;
+    notebook) mkdir -p build/quick/notebooks; touch build/quick/notebooks/01_mantranet.ipynb ;;
+    summary) mkdir -p results/quick; touch results/quick/summary.json; echo "one screen" ;;
+esac
+"""
+
+PYTHON = f"""#!/bin/sh
+if [ "$1 $2" = "-m pip" ]; then echo "$*" >>pip-calls; exit; fi
+exec {sys.executable} "$@"
+"""
+
+EXPERIMENTS = """
+from types import SimpleNamespace as Run
+
+PAPERS = {"mantranet": None}
+RUNS = (
+    Run(id="mantranet/second", paper="mantranet", init_from="mantranet/first"),
+    Run(id="mantranet/first", paper="mantranet", init_from=None),
+)
+"""
+
+STAGES = [
+    "forge --paper mantranet --profile quick",
+    "train --paper mantranet --profile quick",
+    "render --paper mantranet --profile quick",
+    "notebook notebooks/01_mantranet.ipynb --profile quick",
+]
+SUMMARY = "summary --profile quick"
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that needs no set-up beyond a `pip` that does nothing."""
+    for name in ("run_all.sh", "Snakefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    write(tmp_path / "imdl_lib/__init__.py", "")
+    write(tmp_path / "imdl_lib/lock.py", (ROOT / "imdl_lib/lock.py").read_text())
+    write(tmp_path / "imdl_lib/experiments.py", EXPERIMENTS)
+    write(tmp_path / "notebooks/01_mantranet.ipynb", "{}")
+    write(tmp_path / ".venv/bin/python", PYTHON, 0o755)
+    write(tmp_path / ".venv/bin/imdl", IMDL, 0o755)
+    write(tmp_path / ".venv/pyvenv.cfg", f"command = python3 -m venv {tmp_path}/.venv\n")
+    return tmp_path
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
+    return {**kept, "CI": "true", **changes}
+
+
+def call(checkout: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [checkout / "run_all.sh", *arguments],
+        cwd=checkout,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def start(checkout: Path) -> subprocess.Popen:
+    """A run that is in the middle of a training that does not end."""
+    (checkout / "slow").touch()
+    process = subprocess.Popen(
+        [checkout / "run_all.sh"],
+        cwd=checkout,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    for _ in range(200):
+        if (checkout / "started").exists():
+            (checkout / "slow").unlink()
+            return process
+        time.sleep(0.1)
+    raise AssertionError("the training did not start")
+
+
+def kill(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def calls(checkout: Path) -> list[str]:
+    """What `imdl` was asked for since the last look."""
+    log = checkout / "calls"
+    lines = log.read_text().splitlines()
+    log.unlink()
+    return lines
+
+
+def test_a_second_call_does_nothing_and_what_was_deleted_is_made_again(checkout):
+    first = call(checkout)
+    assert first.returncode == 0, first.stderr
+    assert calls(checkout) == [*STAGES, SUMMARY, SUMMARY]
+    assert "[2 of 5] train/mantranet" in first.stdout
+    assert first.stdout.endswith(
+        "one screen\n\nNotebooks, also as HTML: build/quick/notebooks\n"
+        "Tables: results/quick\nFigures: figures/quick\n"
+    )
+
+    assert call(checkout).returncode == 0
+    assert calls(checkout) == [SUMMARY]
+
+    (checkout / "results/quick/mantranet/first").rmdir()
+    assert call(checkout).returncode == 0
+    assert calls(checkout) == [*STAGES[1:], SUMMARY, SUMMARY]
+
+
+def test_a_killed_run_goes_on_where_it_was(checkout):
+    kill(start(checkout))
+    assert calls(checkout) == STAGES[:2]
+    again = call(checkout)
+    assert again.returncode == 0, again.stderr
+    assert "An earlier run was cut short; going on where it was." in again.stdout
+    assert calls(checkout) == [*STAGES[1:], SUMMARY, SUMMARY]
+
+
+def test_a_live_run_is_reported_in_one_sentence_and_left_alone(checkout):
+    process = start(checkout)
+    try:
+        owner = (checkout / "build/run.lock").read_text().strip()
+        second = call(checkout)
+        assert second.returncode == 2
+        assert second.stderr == (
+            f"Another ./run_all.sh (process {owner}) is at work in this checkout. "
+            "Wait for it, or stop it with kill; what it finished is kept.\n"
+        )
+        assert process.poll() is None
+        os.kill(int(owner), 0)
+    finally:
+        kill(process)
+
+
+def test_a_failed_stage_fails_the_call_and_still_ends_with_the_summary(checkout):
+    (checkout / "broken").touch()
+    result = call(checkout)
+    assert result.returncode == 1
+    assert calls(checkout) == [*STAGES[:2], SUMMARY]
+    assert "no photos" in result.stderr
+    assert result.stderr.endswith(
+        "Something failed, see above; run the same command again to redo just that.\n"
+    )
+
+
+def test_larger_profiles_have_a_job_per_run_and_start_a_run_after_the_one_it_needs(checkout):
+    result = call(checkout, "standard", "-n", "--printshellcmds")
+    assert result.returncode == 0, result.stderr
+    trained = [line.split("imdl ")[1] for line in result.stdout.splitlines() if "train m" in line]
+    assert trained == [f"train mantranet/{run} --profile standard" for run in ("first", "second")]
+    assert not (checkout / "calls").exists()
+
+
+def test_set_up_happens_once_and_again_when_the_lock_changes(checkout):
+    install = "-m pip install --no-input --disable-pip-version-check --quiet -c requirements.lock"
+
+    def installs(*arguments: str) -> list[str]:
+        call(checkout, *arguments, PYTEST_ADDOPTS="--version")
+        log = checkout / "pip-calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return [line for line in lines if " install " in line]
+
+    assert installs("-n") == [f"{install} -e ."]
+    assert installs("-n") == []
+    assert installs("test") == [f"{install} -e .[dev]"]
+    assert installs("-n") == []
+    write(checkout / "requirements.lock", "torch==2.13.0\n")
+    assert installs("-n") == [f"{install} -e ."]
