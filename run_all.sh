@@ -194,8 +194,6 @@ rebuild() {
   sh -c 'echo $$ >build/run.lock; exec "$@"' sh \
     "$python" -m snakemake --quiet host reason rules progress $options "$@" || status=1
   imdl summary --profile "$profile" || status=1
-  printf '%s\n' "" "Notebooks, also as HTML: build/$profile/notebooks" \
-    "Tables: results/$profile" "Figures: figures/$profile"
   if [ $status -ne 0 ]; then
     echo "Something failed, see above; run the same command again to redo just that." >&2
   fi

@@ -4,19 +4,24 @@ Read the modules in the order in which the data flows; it is also the order of i
 module only ever needs those before it::
 
     errors, paths, files   the kinds of error; every location; writing whole or not at all
+    lock                   whether an environment holds the pinned packages
     batch                  Batch and Prediction: names, axes and ranges
-    fetch, photos, cameras real photos: fetched, split, or taken by ten virtual cameras
+    checksums, fetch       what can be downloaded, and whether it is whole
+    images, photos         reading any picture; real photos, split by photo
+    cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
     forge                  splices, copy-moves, removals, enhancements: recipes to array sets
-    datasets               stand-in and real test sets, one reader
+    standins               fixed forged sets that stand for the published benchmarks
+    realsets, datasets     what is known of each real set; one reader
     filters, layers        forensic filters; neural blocks that papers share
     papers, baselines      one readable file each
-    metrics                every function's name carries its protocol
-    profiles               how much of everything: quick, standard, paper
+    roc, metrics           counting over scores; every name carries its protocol
+    profiles, registry     how much of everything; what a run, table, figure, claim is
     train, evaluate        one loop; one row per image
     tables, figures        rows in, text and pictures out
+    pictures, claims       what figures show of trained networks; how claims are judged
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
-    cli                    the ``imdl`` command
+    detect, cli            one photo; the ``imdl`` command
 """
 
 __version__ = "0.1.0"

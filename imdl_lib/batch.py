@@ -48,7 +48,7 @@ class Batch:
         return Batch(**moved)
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Fabric moves and casts the fields of what a model returns
 class Prediction:
     """What a localization model says about a batch."""
 

@@ -152,6 +152,7 @@ def casia1_masks() -> dict[str, tuple[str, int]]:
         return {row["mask"]: (row["original"], int(row["turns"])) for row in rows}
 
 
+@cache
 def listed(name: str) -> dict[str, str]:
     """Every file of a set, with its checksum.
 

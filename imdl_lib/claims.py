@@ -106,7 +106,7 @@ def higher(*pairs: tuple[Source, Source], by: float = 0.0) -> Judge:
         for a, b in pairs:
             change = difference(profile, a, b)
             verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
-            said.append(f"{_name(a, b)} − {_name(b, a)} {change}")
+            said.append(f"{_name(a, b)} - {_name(b, a)} {change}")
         runs = [source.run for pair in pairs for source in pair]
         return _together(profile, verdicts, said, runs)
 
@@ -121,7 +121,7 @@ def close(tolerance: float, *sources: Source) -> Judge:
         best, worst = max(means, key=means.get), min(means, key=means.get)
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
-        said = f"largest gap {_name(best, worst)} − {_name(worst, best)} {gap}; limit {tolerance:g}"
+        said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
         return _together(profile, [verdict], [said], [s.run for s in sources])
 
     return ruled(rule)

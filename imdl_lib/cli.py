@@ -158,11 +158,13 @@ def _print_summary(report: dict) -> None:
 
 
 def _stages(profile: str) -> dict[str, float]:
-    """Minutes of each stage, as its stamp recorded them."""
-    stamps = sorted(
-        (paths.build(profile) / "stamps").glob("*.done"), key=lambda p: p.stat().st_mtime
-    )
-    return {stamp.stem: round(float(stamp.read_text() or 0) / 60, 2) for stamp in stamps}
+    """Minutes of each stage, as Snakemake's benchmark files record them."""
+    minutes: dict[str, float] = {}
+    for record in sorted((paths.build(profile) / "minutes").glob("*/**/*.tsv")):
+        stage = record.relative_to(paths.build(profile) / "minutes").parts[0]
+        seconds = float(record.read_text().splitlines()[1].split("\t")[0])
+        minutes[stage] = round(minutes.get(stage, 0) + seconds / 60, 2)
+    return minutes
 
 
 def _machine() -> str:

@@ -1,12 +1,9 @@
-"""Real data sets: one `DatasetSpec` each, one reader, and a check of what lies on disk.
+"""Reading real data sets: one reader for all of `realsets.SPECS`, and a check of what is on disk.
 
-Only CASIA v1 can be fetched. The others are brought by the user into the folder that
-`info` names; their layouts are those of the authors' archives. Known faults, gathered from the
-sets' issue lists, are part of each spec.
+Only CASIA v1 can be fetched; the others are brought by the user into the folder that `info` names.
 """
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,21 +14,14 @@ from tqdm import tqdm
 
 from . import checksums, fetch, images, paths
 from .errors import DataError, RegistryError
+from .realsets import AUTHENTIC, POLARITIES, SPECS, DatasetSpec, Entry
 
-AUTHENTIC = "authentic"
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 MOST_MARKED = 0.75  # of an image; a mask that marks more is probably inverted
-COLOUR_SPREAD = 8.0  # mean difference of a mask's channels that JPEG does not explain
+COLOUR_SPREAD = 8.0  # mean difference of a grey mask's channels that JPEG may leave
 WHOLE = 0.95  # share of a set's forged images with which it counts as being here
 
 Mask = Bool[np.ndarray, "H W"]
 Rgb = UInt8[np.ndarray, "H W 3"]
-
-POLARITIES: dict[str, Callable[[Rgb], Mask]] = {
-    "white": lambda colour: colour.mean(2) > 127.5,
-    "black": lambda colour: colour.mean(2) < 127.5,
-    "green": lambda colour: colour[..., 1] > 127,
-}
 
 
 @dataclass(frozen=True)
@@ -40,144 +30,194 @@ class Sample:
 
     name: str
     image_u8: Rgb
-    mask: Mask | None  # None for an authentic image, and where a set has no masks
+    mask: Mask | None  # True = manipulated; None: authentic, or the set has no masks
     kind: str  # "authentic", "splice", "copy_move", "removal", "compound"
 
 
+def spec_of(name: str) -> DatasetSpec:
+    """The set called ``name``.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    if name not in SPECS:
+        raise RegistryError(
+            f"There is no data set `{name}`. Expected one of {', '.join(SPECS)}. "
+            "`imdl data info NAME` describes each."
+        )
+    return SPECS[name]
+
+
+def needs(name: str) -> str:
+    """What a table's cell prints when a set is missing.
+
+    >>> needs("nist16"), needs("casia1")
+    ('needs NIST16: imdl data info nist16', 'needs CASIA v1: imdl data get casia1')
+    """
+    verb = "get" if name in checksums.SETS else "info"
+    return f"needs {spec_of(name).title}: imdl data {verb} {name}"
+
+
+def info(name: str) -> str:
+    """A paragraph on a set: counts, licence, source, layout, known faults, whether it is here."""
+    spec = spec_of(name)
+    if name in checksums.SETS:
+        return fetch.info(name)
+    masks = f"{spec.polarity} = manipulated" if spec.polarity else "none"
+    here = f"yes; `imdl data check {name}` reads every file" if available(name) else "no"
+    return "\n".join(
+        [
+            f"{name}: {spec.title}",
+            f"  images   {spec.forged:,} forged, {spec.authentic:,} authentic",
+            f"  licence  {spec.licence}",
+            f"  source   {spec.source}; it cannot be fetched by this library",
+            f"  goes to  $IMDL_DATA/{spec.folder}",
+            f"  layout   {spec.layout}",
+            f"  masks    {masks}",
+            f"  note     {spec.note}",
+            f"  here     {here}",
+        ]
+    )
+
+
+def available(name: str) -> bool:
+    """True where a set is here; a set that is not is never an error.
+
+    One that can be fetched is here when every file is; another when 95 % of its forged images
+    are, since copies of it differ.
+    """
+    spec, root = spec_of(name), paths.data_root()
+    if name in checksums.SETS:
+        return checksums.available(name)
+    if root is None or not (root / spec.folder).is_dir():
+        return False
+    try:
+        usable = [entry for entry in _forged(spec, root) if _has_mask(spec, entry)]
+    except DataError:  # a damaged listing, which `check` explains
+        return False
+    return len(usable) >= WHOLE * spec.forged
+
+
+def _forged(spec: DatasetSpec, root: Path) -> list[Entry]:
+    return [entry for entry in spec.entries(root / spec.folder) if entry.kind != AUTHENTIC]
+
+
+def _has_mask(spec: DatasetSpec, entry: Entry) -> bool:
+    return entry.kind == AUTHENTIC or spec.polarity is None or entry.mask is not None
+
+
 @dataclass(frozen=True)
-class Entry:
-    """Where one image of a set lies, with its mask."""
+class RealSet(Sequence):
+    """The samples of a set, each read when it is asked for."""
 
-    name: str
-    image: Path
-    mask: Path | None
-    kind: str
+    spec: DatasetSpec
+    entries: tuple[Entry, ...]
 
+    def __len__(self) -> int:
+        return len(self.entries)
 
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A real set: what it is, and how its files belong together."""
-
-    name: str
-    title: str
-    forged: int
-    authentic: int
-    licence: str
-    source: str
-    folder: str  # below the data root
-    polarity: str | None  # a key of `POLARITIES`: what means manipulated; None: no masks
-    pairing: str  # the rule, in words
-    entries: Callable[[Path], list[Entry]]  # the rule
-    skip: frozenset[str] = frozenset()  # names of pairs that do not fit together
-    sizes_differ: bool = False  # pairs of different sizes exist and are left out
+    def __getitem__(self, index: int) -> Sample:
+        entry = self.entries[index]
+        image = images.read(entry.image)
+        mask = None if entry.mask is None else _mask(self.spec, entry, image)
+        return Sample(entry.name, image, mask, entry.kind)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+def open_set(name: str) -> RealSet:
+    """The samples of a set, forged ones first; pairs that are known not to fit are left out.
+
+    Raises:
+        DataError: the set is not here.
+        RegistryError: there is no such set.
+    """
+    spec, root = spec_of(name), checksums.root()
+    every = sorted(spec.entries(root / spec.folder), key=lambda entry: entry.kind == AUTHENTIC)
+    entries = [entry for entry in every if _has_mask(spec, entry)]
+    kept = tuple(e for e in entries if e.name not in spec.skip and not _left_out(spec, e))
+    if not kept:
+        raise DataError(
+            f"{spec.title} is not in {root / spec.folder}. Expected {spec.layout}. "
+            f"`imdl data info {name}` says more."
+        )
+    return RealSet(spec, kept)
 
 
-def _authentic(folder: Path) -> list[Entry]:
-    return [Entry(path.stem, path, None, AUTHENTIC) for path in _files(folder)]
+def _left_out(spec: DatasetSpec, entry: Entry) -> bool:
+    return spec.sizes_differ and entry.mask is not None and _size(entry.image) != _size(entry.mask)
 
 
-def _paired(
-    photos: Path, masks: Path, kind: Callable[[str], str], ending: str = "", prefix: str = ""
-) -> list[Entry]:
-    """Each image with the mask that bears its name and ``ending``, if there is one."""
-    of_stem = {path.stem: path for path in _files(masks)}
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def _mask(spec: DatasetSpec, entry: Entry, image: np.ndarray) -> Mask:
+    colour, name = images.read(entry.mask), f"{spec.name}/{entry.name}"
+    remedy = "Check the file or mark the pair in `DatasetSpec.skip`."
+    if colour.shape != image.shape:
+        raise DataError(
+            f"Mask of `{name}` is {_by(colour)} but its image is {_by(image)}. "
+            f"Masks must match their image. {remedy}"
+        )
+    spread = float(np.ptp(colour, axis=2).mean())
+    if spec.polarity != "green" and spread > COLOUR_SPREAD:
+        raise DataError(
+            f"Mask of `{name}` is in colour: its channels differ by {spread:.0f} on average. "
+            f"Expected black and white, {spec.polarity} = manipulated. {remedy}"
+        )
+    return POLARITIES[spec.polarity](colour)
+
+
+def _by(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def check(name: str, progress: bool = True) -> list[str]:
+    """Read every image and mask of a set; what is wrong, one text each.
+
+    Raises:
+        DataError: the set is not here at all.
+        RegistryError: there is no such set.
+    """
+    found, root = open_set(name), checksums.root()
+    problems = [*_count_problems(found), *_without_masks(found.spec, root)]
+    for index in tqdm(range(len(found)), name, unit="image", disable=not progress):
+        try:
+            problems += _sample_problems(found.spec, found[index])
+        except DataError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _count_problems(found: RealSet) -> list[str]:
+    spec, authentic = found.spec, sum(e.kind == AUTHENTIC for e in found.entries)
+    counts = ((len(found) - authentic, spec.forged - len(spec.skip), "forged"),)
+    counts += ((authentic, spec.authentic, AUTHENTIC),)
     return [
-        Entry(prefix + path.stem, path, of_stem.get(path.stem + ending), kind(path.stem))
-        for path in _files(photos)
+        f"`{spec.name}` has {actual:,} {kind} images that can be used. Expected {expected:,}. "
+        f"`imdl data info {spec.name}` says where each file goes."
+        for actual, expected, kind in counts
+        if actual != expected
     ]
 
 
-def _casia_kind(stem: str) -> str:
-    """Kind from a CASIA name: S = same image, D = another image."""
-    return "copy_move" if stem[3:4] == "S" else "splice"
-
-
-def _casia1_kind(stem: str) -> str:
-    """Kind from the mask's first name: 29 images are named as the other kind by mistake."""
-    original, _ = checksums.casia1_masks().get(f"{stem}.png", (stem, 0))
-    return _casia_kind(original)
-
-
-def _casia1(root: Path) -> list[Entry]:
-    forged = _paired(root / "images", root / "masks", _casia1_kind)
-    return forged + _authentic(root / "authentic")
-
-
-def _casia2(root: Path) -> list[Entry]:
-    forged = _paired(root / "Tp", root / "CASIA 2 Groundtruth", _casia_kind, "_gt")
-    return forged + _authentic(root / "Au")
-
-
-def _columbia(root: Path) -> list[Entry]:
-    spliced = root / "4cam_splc"
-    forged = _paired(spliced, spliced / "edgemask", lambda stem: "splice", "_edgemask")
-    return forged + _authentic(root / "4cam_auth")
-
-
-def _coverage(root: Path) -> list[Entry]:
-    found, masks = _files(root / "image"), {path.stem: path for path in _files(root / "mask")}
-    forged = [
-        Entry(path.stem, path, masks.get(f"{path.stem[:-1]}forged"), "copy_move")
-        for path in found
-        if path.stem.endswith("t")
+def _without_masks(spec: DatasetSpec, root: Path) -> list[str]:
+    return [
+        f"`{spec.name}/{entry.name}` has no mask. Expected {spec.layout}. "
+        "It is left out; add its mask."
+        for entry in _forged(spec, root)
+        if not _has_mask(spec, entry)
     ]
-    authentic = [path for path in found if not path.stem.endswith("t")]
-    return forged + [Entry(path.stem, path, None, AUTHENTIC) for path in authentic]
 
 
-_NIST16_KINDS = {
-    "IsManipulationTypeSplice": "splice",
-    "IsManipulationTypeCopyClone": "copy_move",
-    "IsManipulationTypeRemoval": "removal",
-}
-
-
-def _nist16(root: Path) -> list[Entry]:
-    listing = root / "reference" / "manipulation" / "NC2016-manipulation-ref.csv"
-    if not listing.is_file():
+def _sample_problems(spec: DatasetSpec, sample: Sample) -> list[str]:
+    if sample.mask is None:
         return []
-    with listing.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="|") if row["IsTarget"] == "Y"]
-    return [_nist16_entry(root, row) for row in rows] + _authentic(root / "world")
-
-
-def _nist16_entry(root: Path, row: dict[str, str]) -> Entry:
-    image, mask = root / row["ProbeFileName"], root / row["ProbeMaskFileName"]
-    kinds = [kind for column, kind in _NIST16_KINDS.items() if row[column] == "Y"]
-    kind = kinds[0] if len(kinds) == 1 else "compound"
-    return Entry(image.stem, image, mask if mask.is_file() else None, kind)
-
-
-def _imd2020(root: Path) -> list[Entry]:
-    found = [path for folder in sorted(root.glob("*/")) for path in _files(folder)]
-    masks = {path.with_suffix(""): path for path in found if path.stem.endswith("_mask")}
-    entries = []
-    for path in found:
-        name = f"{path.parent.name}/{path.stem}"
-        if path.stem.endswith("_orig"):
-            entries.append(Entry(name, path, None, AUTHENTIC))
-        elif not path.stem.endswith("_mask"):
-            mask = masks.get(path.with_name(f"{path.stem}_mask"))
-            entries.append(Entry(name, path, mask, "compound"))
-    return entries
-
-
-def _defacto(root: Path) -> list[Entry]:
-    kinds = {"copymove": "copy_move", "inpainting": "removal"}
-    kinds |= {f"splicing_{number}": "splice" for number in range(1, 8)}
-    entries = []
-    for part, kind in kinds.items():
-        masks = root / f"{part}_annotations" / "probe_mask"
-        photos = root / f"{part}_img" / "img"
-        entries += _paired(photos, masks, lambda stem, kind=kind: kind, prefix=f"{part}/")
-    return entries
-
-
-def _psbattles(root: Path) -> list[Entry]:
-    made = [path for folder in sorted(root.glob("photoshops/*/")) for path in _files(folder)]
-    forged = [Entry(f"{p.parent.name}/{p.stem}", p, None, "compound") for p in made]
-    return forged + _authentic(root / "originals")
+    marked = sample.mask.mean()
+    if 0 < marked <= MOST_MARKED:
+        return []
+    return [
+        f"Mask of `{spec.name}/{sample.name}` marks {marked:.0%} of the image as manipulated. "
+        f"Expected more than none and at most {MOST_MARKED:.0%}, with {spec.polarity} = "
+        "manipulated. It may be inverted or empty; check the file."
+    ]

@@ -224,7 +224,7 @@ def score_operations(
 def _operation_columns(
     level: int, leaf: Int[Tensor, " B"], probabilities: Float[Tensor, "B K"]
 ) -> dict[str, np.ndarray]:
-    true = torch.from_numpy(manipulations.HIERARCHY[level])[leaf]
+    true = torch.tensor(manipulations.HIERARCHY[level])[leaf]
     own = probabilities.gather(1, true[:, None])
     rank = 1 + (probabilities > own).sum(1).numpy()
     said = probabilities.argmax(1).numpy()
@@ -262,7 +262,7 @@ def _best_class_auc(
 ) -> Float[np.ndarray, " B"]:
     """Best AUC over the families' maps: probabilities summed within each class of level 0."""
     level = manipulations.CLASSES.index(probabilities.shape[1])
-    family = torch.from_numpy(parents(level, 0))
+    family = torch.tensor(parents(level, 0))
     summed = torch.zeros(len(mask), manipulations.CLASSES[0], *mask.shape[2:])
     summed.index_add_(1, family, probabilities)
     auc = [metrics.pixel_auc_per_image(one[:, None].clamp(0, 1), mask) for one in summed.unbind(1)]

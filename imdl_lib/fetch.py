@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
 from urllib.parse import quote
 
 import numpy as np
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 from . import files, paths
 from .checksums import (
+    SETS,
     FetchSpec,
     absent,
     casia1_masks,
@@ -76,7 +78,7 @@ class Report:
 
 def remedy(name: str) -> str:
     """What to do about files of a set that are missing or damaged."""
-    if spec_of(name).remote:
+    if SETS[name].remote:
         return f"Run `imdl data get {name}`: it fetches only what is missing or damaged."
     return (
         "Install mvtb-data, scikit-image and scikit-learn again: `pip install --force-reinstall`."
@@ -175,10 +177,12 @@ def get(name: str, progress: bool = True) -> Report:
 def _make_folders(folders: Iterable[Path]) -> None:
     """Make each folder and write to it, so that a fault shows before any download."""
     for folder in sorted(set(folders)):
-        trial = folder / ".write-test"
-        with files.whole(trial) as temporary:
-            temporary.write_bytes(b"")
-        trial.unlink()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder) as trial:
+                trial.write(b" ")
+        except OSError as error:
+            raise files.cannot_write(folder, error) from error
 
 
 def _download(spec: FetchSpec, wanted: list[str], progress: bool) -> None:
@@ -207,7 +211,18 @@ def _retrieve(spec: FetchSpec, remote: str, file: Path, total: str | None) -> No
             registry={file.name: total},
             urls={file.name: url},
             retry_if_failed=RETRIES,
-        ).fetch(file.name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS))
+        ).fetch(file.name, downloader=_stream)
+
+
+def _stream(url: str, file: str, _: pooch.Pooch) -> None:
+    """What pooch calls to download; unlike its own, it closes the connection after a fault too."""
+    with (
+        requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as answer,
+        Path(file).open("wb") as out,
+    ):
+        answer.raise_for_status()
+        for piece in answer.iter_content(1 << 16):
+            out.write(piece)
 
 
 @contextmanager

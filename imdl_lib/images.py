@@ -73,7 +73,7 @@ def _check_image(path: Path, image: Image.Image) -> None:
 
 def _too_large(path: Path, pixels: int) -> DataError:
     return DataError(
-        f"{path} has {pixels / 1e6:.1f} megapixels. Expected at most {MAX_MEGAPIXELS}. "
+        f"{path} has {pixels / 1e6:.2f} megapixels. Expected at most {MAX_MEGAPIXELS}. "
         "Make a smaller copy and give that."
     )
 

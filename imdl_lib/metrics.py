@@ -20,21 +20,18 @@ manipulated pixels has no best F1. Callers drop NaNs and print how many there we
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from . import roc
 from .errors import ShapeError
-from .roc import LEVELS
+from .roc import Maps, Masks, ScoreCounts
 
-Maps = Float[Tensor, "B 1 H W"]
-Masks = Bool[Tensor, "B 1 H W"]
 PerImage = Float[Tensor, " B"]
 Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]
 Labels = Bool[np.ndarray, " N"]  # True = manipulated image
@@ -54,7 +51,7 @@ def pixel_f1_at_half(prob: Maps, mask: Masks, valid: Masks | None = None) -> Per
     >>> pixel_f1_at_half(prob, mask)
     tensor([0.6667])
     """
-    _validate(prob, mask, valid)
+    roc.validate_maps(prob, mask, valid)
     return _f1(*_confusion(prob > 0.5, mask, valid))
 
 
@@ -63,19 +60,19 @@ def pixel_iou_at_half(prob: Maps, mask: Masks, valid: Masks | None = None) -> Pe
 
     NaN where mask and prediction are both empty.
     """
-    _validate(prob, mask, valid)
+    roc.validate_maps(prob, mask, valid)
     tp, fp, fn = _confusion(prob > 0.5, mask, valid)
     return tp / (tp + fp + fn)
 
 
 def pixel_f1_at_set_eer(
-    prob: Maps, mask: Masks, counts: "ScoreCounts", valid: Masks | None = None
+    prob: Maps, mask: Masks, counts: ScoreCounts, valid: Masks | None = None
 ) -> PerImage:
     """F1 of each image at the threshold where the data set ``counts`` has FPR = FNR.
 
     NaN where mask and prediction are both empty, and everywhere if the set has one class only.
     """
-    _validate(prob, mask, valid)
+    roc.validate_maps(prob, mask, valid)
     threshold_prob = threshold_at_eer(counts)
     if math.isnan(threshold_prob):
         return torch.full((len(prob),), math.nan, device=prob.device)
@@ -105,34 +102,6 @@ def pixel_auc_per_image(prob: Maps, mask: Masks, valid: Masks | None = None) -> 
 
 
 # Pixels, pooled over a data set
-
-
-@dataclass(eq=False)
-class ScoreCounts:
-    """How many manipulated and pristine pixels of a data set have each of 65536 score levels.
-
-    1 MB, whatever the size of the set; parts counted apart merge to the same as all at once. What
-    is computed from it is exact for the rounded scores. Levels are evenly wide in the logarithm of
-    min(p, 1 - p), 1024 per octave down to 2**-33: the scores of a saturated network all lie within
-    1e-4 of 0 or 1, where evenly spaced levels would merge them. An AUC differs from that of the
-    unrounded scores by at most half the share of (forged, pristine) pairs that share a level.
-    """
-
-    positive: Int[np.ndarray, "65536"] = field(default_factory=lambda: np.zeros(LEVELS, np.int64))
-    negative: Int[np.ndarray, "65536"] = field(default_factory=lambda: np.zeros(LEVELS, np.int64))
-
-    def add(self, prob: Maps, mask: Masks, valid: Masks | None = None) -> None:
-        """Count the pixels of more images."""
-        _validate(prob, mask, valid)
-        key = 2 * roc.level_of(prob.detach().float()) + mask
-        key = key.flatten() if valid is None else key[valid]
-        counts = torch.bincount(key, minlength=2 * LEVELS).view(LEVELS, 2).cpu().numpy()
-        self.negative += counts[:, 0]
-        self.positive += counts[:, 1]
-
-    def merge(self, other: "ScoreCounts") -> "ScoreCounts":
-        """The counts of both sets together; neither is changed."""
-        return ScoreCounts(self.positive + other.positive, self.negative + other.negative)
 
 
 def pixel_auc_pooled(counts: ScoreCounts) -> float:
@@ -178,46 +147,34 @@ def image_auc(score: Scores, label: Labels) -> float:
 
 def image_f1_at_half(score: Scores, label: Labels) -> float:
     """F1 of the manipulated images at threshold 0.5; NaN if none is, or is called, manipulated."""
-    _validate_images(score, label)
+    roc.validate_images(score, label)
     called = score > 0.5
     return roc.ratio(2 * (called & label).sum(), called.sum() + label.sum())
 
 
 def image_sensitivity_at_half(score: Scores, label: Labels) -> float:
     """Share of the manipulated images that score above 0.5; NaN if there are none."""
-    _validate_images(score, label)
+    roc.validate_images(score, label)
     return roc.ratio((score[label] > 0.5).sum(), label.sum())
 
 
 def image_specificity_at_half(score: Scores, label: Labels) -> float:
     """Share of the authentic images that score at most 0.5; NaN if there are none."""
-    _validate_images(score, label)
+    roc.validate_images(score, label)
     return roc.ratio((score[~label] <= 0.5).sum(), (~label).sum())
 
 
 def image_eer(score: Scores, label: Labels) -> float:
-    """Error rate where FPR = FNR, read off the ROC curve with straight lines between its points.
-
-    NaN if all images are of one class.
-    """
-    counts = _image_counts(score, label)
-    if roc.one_class(*counts):
-        return math.nan
-    fpr, tpr = (np.insert(rate, 0, 0.0) for rate in roc.roc(*counts))
-    return float(np.interp(0.0, fpr + tpr - 1, fpr))
+    """Error rate where FPR = FNR on the ROC curve, joined by straight lines; NaN for one class."""
+    return roc.eer(*_image_counts(score, label))
 
 
 def image_tpr_at_fpr(score: Scores, label: Labels, fpr: float = 0.01) -> float:
     """Largest share of manipulated images found while at most ``fpr`` of the authentic are called.
 
-    No line is drawn between thresholds, so with fewer than 1 / ``fpr`` authentic images not one
-    may be called. NaN if all images are of one class.
+    With fewer than 1 / ``fpr`` authentic images not one may be called. NaN for one class.
     """
-    counts = _image_counts(score, label)
-    if roc.one_class(*counts):
-        return math.nan
-    false, true = roc.roc(*counts)
-    return float(true[false <= fpr].max(initial=0.0))
+    return roc.tpr_at_fpr(*_image_counts(score, label), fpr)
 
 
 # Protocol steps before a metric
@@ -228,7 +185,7 @@ def negate_when_mostly_forged(prob: Maps, mask: Masks, valid: Masks | None = Non
 
     A detector of local anomalies marks the minority (ManTra-Net, section 5). Uses the truth.
     """
-    _validate(prob, mask, valid)
+    roc.validate_maps(prob, mask, valid)
     valid = torch.ones_like(mask) if valid is None else valid
     forged, counted = (area.flatten(1).count_nonzero(1) for area in (mask & valid, valid))
     return _negate(prob, 2 * forged > counted)
@@ -304,37 +261,7 @@ def paired_bootstrap(
     return PairedDifference(float(delta.mean()), float(low), float(high), pairs, dropped)
 
 
-# Validate, then count
-
-
-def _validate(prob: Tensor, mask: Tensor, valid: Tensor | None) -> None:
-    for name, tensor in (("mask", mask), ("valid map", valid)):
-        if tensor is not None and (tensor.dtype != torch.bool or tensor.shape != prob.shape):
-            raise ShapeError(
-                f"The {name} is {tensor.dtype} {tuple(tensor.shape)} but the scores are "
-                f"{tuple(prob.shape)}. Expected torch.bool of the same shape. Resize the scores "
-                "to the mask, or threshold the mask."
-            )
-    if prob.numel():
-        _validate_range(*prob.aminmax())
-
-
-def _validate_images(score: np.ndarray, label: np.ndarray) -> None:
-    if score.shape != label.shape or label.dtype != np.bool_:
-        raise ShapeError(
-            f"The labels are {label.dtype} {label.shape} but the scores are {score.shape}. "
-            "Expected bool of the same shape, True = manipulated. Give one label per score."
-        )
-    if len(score):
-        _validate_range(score.min(), score.max())
-
-
-def _validate_range(low: float | Tensor, high: float | Tensor) -> None:
-    if not (low >= 0 and high <= 1):  # NaN fails both
-        raise ShapeError(
-            f"The scores range from {float(low):.4g} to {float(high):.4g}. Expected [0, 1] without "
-            "NaN. Apply a sigmoid to logits, or scale the map."
-        )
+# Count
 
 
 def _confusion(called: Tensor, mask: Tensor, valid: Tensor | None) -> tuple[Tensor, ...]:
@@ -352,7 +279,7 @@ def _f1(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
 
 def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None) -> Tensor:
     """``ratio`` of the positives and negatives at each distinct score, image by image."""
-    _validate(prob, mask, valid)
+    roc.validate_maps(prob, mask, valid)
     scores = prob.detach() if prob.dtype == torch.float64 else prob.detach().float()
     values = []
     for index in range(len(scores)):
@@ -363,7 +290,7 @@ def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None
 
 
 def _image_counts(score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    _validate_images(score, label)
+    roc.validate_images(score, label)
     return roc.count_scores(score.astype(np.float64), label)
 
 

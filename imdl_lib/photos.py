@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from jaxtyping import Int32, UInt8
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 from tqdm import tqdm
 
 from . import checksums, files, images, paths
@@ -30,7 +31,7 @@ PATCH_TRIES = 10
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _MAGIC = b"imdl photo pack1"
-_TAIL = 8 + len(_MAGIC)  # length of the index, magic
+_TAIL = 8 + len(_MAGIC)  # bytes: the index's length, the magic
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Photo:
 
 
 def packaged() -> tuple[Photo, ...]:
-    """Colour photos that pip packages ship: a list without targets, drawings and aerial frames.
+    """Colour photos that pip packages ship, by an explicit list.
 
-    Left out too are grey, small (below 300 px) and visibly edited ones, and a photo of BSDS500.
+    Left out: targets, drawings, grey, aerial, small and visibly edited ones, and one of BSDS500.
     """
     place = checksums.packaged_place
     return tuple(
@@ -77,11 +78,7 @@ def fetched(name: str) -> tuple[Photo, ...]:
 
 
 def folder(path: Path) -> tuple[Photo, ...]:
-    """Every photo below a folder of the user's.
-
-    Raises:
-        DataError: there is no such folder, or no photo in it.
-    """
+    """Every photo below a folder of the user's; DataError where there is none."""
     inner = sorted(file.relative_to(path) for file in path.rglob("*") if _is_photo(file))
     if not inner:
         raise DataError(
@@ -125,7 +122,7 @@ def split(photos: Sequence[Photo], part: str) -> tuple[Photo, ...]:
 
 def _part_of_group(photos: list[Photo]) -> dict[str, str]:
     sizes, place = Counter(photo.group for photo in photos), {}
-    tenth = max(1, round(len(photos) / 10))
+    tenth = min(max(1, round(len(photos) / 10)), len(photos) // 3)
     room = {"train": len(photos) - 2 * tenth, "valid": tenth, "test": tenth}
     for group in sorted(sizes, key=lambda group: (-sizes[group], _digest(group))):
         place[group] = max(PARTS, key=lambda part: room[part])
@@ -174,7 +171,7 @@ def pack(
     The file is written whole or not at all, and anew when a photo has changed or it is damaged.
 
     Raises:
-        DataError: there are no photos, one cannot be read, or the cache cannot be written.
+        DataError: there are no photos, or one cannot be read, or the pack not written.
     """
     if not photos:
         raise DataError(
@@ -235,8 +232,8 @@ def _index(path: Path) -> list[tuple[str, int, int]] | None:
             file.seek(-_TAIL, os.SEEK_END)
             length, magic = int.from_bytes(file.read(8), "little"), file.read()
             end = file.seek(-_TAIL - length, os.SEEK_END)
-            index = json.loads(file.read(length))
-    except (OSError, ValueError):
+            index = [(id, height, width) for id, height, width in json.loads(file.read(length))]
+    except (OSError, TypeError, ValueError):
         return None
     whole = magic == _MAGIC and end == sum(3 * height * width for _, height, width in index)
     return index if whole else None
@@ -295,7 +292,7 @@ def segments(photo: Photo) -> Int32[np.ndarray, "H W"] | None:
         return None
     try:
         return loadmat(file)["groundTruth"][0, 0]["Segmentation"][0, 0].astype(np.int32)
-    except (OSError, ValueError, LookupError, NotImplementedError, TypeError, zlib.error) as error:
+    except (MatReadError, OSError, ValueError, LookupError, TypeError, zlib.error) as error:
         raise DataError(
             f"The segmentation {file} is damaged ({error}). Expected a MATLAB file with the cells "
             "`groundTruth`. Run `imdl data get bsds500`: it fetches damaged files again."

@@ -68,7 +68,7 @@ def steps(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
             shape = output.shape if isinstance(output, torch.Tensor) else output[0].shape
             count = sum(p.numel() for p in module.parameters())
             part, _, rest = name.partition(".")
-            size = "×".join(str(n) for n in shape[1:])
+            size = " x ".join(str(n) for n in shape[1:])
             found.append((part, rest or part, type(module).__name__, size, count))
 
         return hook

@@ -73,8 +73,8 @@ _BENCHMARKS = (
     StandIn(
         "columbia",
         ("splice",),
-        "Columbia: splices of two cameras, never compressed",
-        "Columbia's straight-edged regions and its scenes",
+        "Columbia: splices of photos that two cameras took",
+        "uncompressed files, straight-edged regions, Columbia's scenes",
         cameras=True,
         size_factor=4,
         seed=1001,

@@ -66,14 +66,18 @@ def per_seed(profile: str, source: Source) -> np.ndarray:
     found = rows(profile, source.run, name)
     if source.column not in found:
         return np.array([])
-    star = source.set.endswith("/*")
-    chosen = found["set"].str.startswith(source.set[:-1]) if star else found["set"] == source.set
-    by_set = found[chosen].groupby(["seed", "set"])[source.column].mean()
+    chosen = found[in_set(found["set"], source.set)]
+    by_set = chosen.groupby(["seed", "set"])[source.column].mean()
     return source.scale * by_set.groupby("seed").mean().to_numpy()
 
 
+def in_set(names: pd.Series, wanted: str) -> pd.Series:
+    """Which rows are of a set, or of any set below ``<name>/*``."""
+    return names.str.startswith(wanted[:-1]) if wanted.endswith("/*") else names == wanted
+
+
 def fill(table: Table, profile: str) -> pd.DataFrame:
-    """One line per cell: published value, ours on the real set, ours on the stand-in, or why not."""
+    """One line per cell: published, ours on the real set, ours on the stand-in, or why not."""
     lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]
     return pd.DataFrame(lines, columns=COLUMNS)
 
@@ -126,11 +130,11 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
 def _shown(line: dict[str, Any], decimals: int, quick: bool) -> tuple[str, ...]:
     printed = line["published"] + (line["unit"] if line["unit"] == "%" else "")
     ours = ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in (line["real"], line["stand_in"])]
-    reason = "–" if line["seeds"] else "*"
+    reason = "-" if line["seeds"] else "*"
     return (
         line["row"],
         line["column"] if line["column"] else line["metric"],
-        "quick" if quick and printed else printed or "–",
+        "quick" if quick and printed else printed or "-",
         ours[0] or reason,
         ours[1] or reason,
     )

@@ -26,6 +26,7 @@ from .profiles import Profile
 from .registry import Run, identity
 
 VALIDATIONS = 10  # times per run that the validation loss is measured
+VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
 VALIDATION_IMAGES = 512
 SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
 
@@ -91,6 +92,12 @@ class Job:
             )
         return STAGES[stage].model({"width": self.profile.width, **self.run.config})
 
+    @property
+    def validation_images(self) -> int:
+        """Images that the validation loss is measured on."""
+        wanted = round(VALIDATION_SHARE * self.run.samples(self.profile))
+        return max(self.profile.batch, min(wanted, VALIDATION_IMAGES))
+
     def recipe(self, part: str) -> Recipe:
         """What the run is trained (``train``) or validated (``valid``) on."""
         operations = self.run.kinds == ("operation",)
@@ -99,7 +106,7 @@ class Job:
             kinds=self.run.kinds,
             sources=self.profile.sources,
             part=part,
-            count=count if part == "train" else min(count, VALIDATION_IMAGES),
+            count=count if part == "train" else self.validation_images,
             size_px=self.run.size_px(self.profile),
             seed=0 if part == "train" else 1,
             jpeg_quality=self.run.jpeg_quality,

@@ -159,18 +159,25 @@ def test_same_seed_same_result_and_only_noise_draws(operation: str, patch: np.nd
     assert np.array_equal(first, other) == (operation not in NOISES)
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    leaf=st.integers(0, 384),
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    seed=st.integers(0, 99),
-)
-def test_any_size_is_kept(leaf: int, height: int, width: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    patch = rng.integers(0, 256, (height, width, 3), np.uint8)
-    after = m.manipulate(patch, leaf, rng)
-    assert after.shape == patch.shape and after.dtype == np.uint8
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 5), (33, 40)])
+def test_any_size_is_kept(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    patch = rng.integers(0, 256, (*size, 3), np.uint8)
+    for leaf in range(385):
+        after = m.manipulate(patch, leaf, rng)
+        assert after.shape == patch.shape and after.dtype == np.uint8
+
+
+@settings(max_examples=60, deadline=None)
+@given(leaf=st.integers(0, 384), level=st.integers(0, 255), seed=st.integers(0, 99))
+def test_a_flat_patch_stays_flat_but_for_noise_and_contrast(
+    leaf: int, level: int, seed: int
+) -> None:
+    """What has no texture carries no trace: why ManTra-Net rejects homogeneous patches."""
+    operation = m.OPERATIONS[leaf]
+    after = m.manipulate(flat(level, 24), leaf, np.random.default_rng(seed))
+    if operation.family not in ("additive noise", "contrast", "quantization"):
+        assert np.ptp(after) <= 3 and abs(float(after.mean()) - level) <= 3
 
 
 @pytest.mark.parametrize("leaf", [-1, 385])
@@ -231,13 +238,24 @@ def test_median_blur_is_the_median_of_its_window(patch: np.ndarray) -> None:
     np.testing.assert_array_equal(apply(patch, "MedianBlur", 3)[14, 24], window)
 
 
-def test_wavelet_denoising_removes_weak_detail_and_keeps_strong(patch: np.ndarray) -> None:
-    rng = np.random.default_rng(0)
-    weak = m.gaussian_noise(flat(128), 3, rng)
+def test_wavelet_denoising_removes_weak_detail_and_lowers_strong() -> None:
+    weak = m.gaussian_noise(flat(128), 3, np.random.default_rng(0))
     assert apply(weak, "WaveletDenoise", 3).std() < 0.5 * weak.std()
-    step = flat(50)
-    step[:, 64:] = 200
-    assert difference(apply(step, "WaveletDenoise", 3), step) < 5
+    dot = flat(100, 64)
+    dot[32, 32] = 255
+    detail = [cv2.Laplacian(apply(dot, "WaveletDenoise", i), cv2.CV_32F).std() for i in (0, 3, 7)]
+    # A soft threshold takes t from every coefficient; a hard one would leave these as they are.
+    assert detail[0] > 1.04 * detail[1] and detail[1] > 1.04 * detail[2]
+
+
+@pytest.mark.parametrize("kind", ["AREA", "CUBIC", "LANCZOS4", "LINEAR", "NEAREST"])
+def test_only_cubic_and_lanczos_resizing_overshoot(kind: str) -> None:
+    step = flat(50, 40)
+    step[:, 21:] = 200
+    after = apply(step, f"{kind}Resize", 12)
+    overshoots = after.min() < 50 and after.max() > 200
+    assert overshoots == (kind in ("CUBIC", "LANCZOS4"))
+    assert (set(np.unique(after).tolist()) == {50, 200}) == (kind == "NEAREST")
 
 
 @pytest.mark.parametrize("kind", ["AREA", "CUBIC", "LANCZOS4", "LINEAR", "NEAREST"])
@@ -254,11 +272,12 @@ def test_higher_quality_is_nearer_to_the_original(operation: str, patch: np.ndar
     assert errors == sorted(errors, reverse=True)
 
 
-def test_double_jpeg_is_one_after_the_other(patch: np.ndarray) -> None:
-    leaf = next(o.leaf for o in m.OPERATIONS if o.settings == {"Q1": 53, "Q2": 82})
+@pytest.mark.parametrize(("first", "second"), [(53, 82), (87, 57)])
+def test_double_jpeg_is_one_after_the_other(first: int, second: int, patch: np.ndarray) -> None:
+    leaf = next(o.leaf for o in m.OPERATIONS if o.settings == {"Q1": first, "Q2": second})
     after = m.manipulate(patch, leaf, np.random.default_rng(0))
-    np.testing.assert_array_equal(after, m.jpeg(m.jpeg(patch, 53), 82))
-    assert not np.array_equal(after, m.jpeg(patch, 82))
+    np.testing.assert_array_equal(after, m.jpeg(m.jpeg(patch, first), second))
+    assert not np.array_equal(after, m.jpeg(patch, second))
 
 
 @pytest.mark.parametrize("index", [0, 4, 8])  # 2, 10 and 19 px
@@ -354,9 +373,12 @@ def luma(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[..., 0]
 
 
-def test_equalisation_over_the_patch_makes_luma_uniform(patch: np.ndarray) -> None:
-    equal = luma(apply(patch // 4 + 96, "HistEq", 0))
-    assert equal.std() == pytest.approx(255 / 12**0.5, rel=0.05)
+def test_equalisation_over_the_patch_makes_luma_uniform() -> None:
+    dull = np.random.default_rng(0).normal(100, 20, (128, 128, 1)).astype(np.uint8).repeat(3, 2)
+    equal = luma(apply(dull, "HistEq", 0))
+    assert equal.std() == pytest.approx(255 / 12**0.5, rel=0.03)
+    one_to_one = {(int(a), int(b)) for a, b in zip(dull[..., 0].flat, equal.flat, strict=True)}
+    assert len(one_to_one) == len(np.unique(dull))  # one curve for the whole patch
 
 
 @pytest.mark.parametrize("side", [64, 96])
@@ -422,7 +444,7 @@ def test_gaussian_blur_has_its_sigma() -> None:
     profile = np.exp(-(np.arange(-7, 8) ** 2) / (2 * sigma**2))
     expected = 255 * np.outer(profile, profile) / profile.sum() ** 2
     blurred = m.gaussian_blur(dot, 15)
-    np.testing.assert_allclose(blurred[8:23, 8:23, 0], expected, atol=0.6)
+    np.testing.assert_allclose(blurred[8:23, 8:23, 0], expected, atol=0.8)
     assert not blurred[:8].any() and not blurred[:, 23:].any()
 
 

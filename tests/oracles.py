@@ -1,0 +1,41 @@
+"""Slow, obvious forms of what the library computes fast."""
+
+import numpy as np
+
+
+def auc_by_pairs(score: np.ndarray, truth: np.ndarray) -> float:
+    """Share of (positive, negative) pairs that the positive wins; a tie is half a win."""
+    wins = 0.0
+    for positive in score[truth]:
+        for negative in score[~truth]:
+            wins += 1.0 if positive > negative else 0.5 if positive == negative else 0.0
+    return wins / (truth.sum() * (~truth).sum())
+
+
+def f1(called: np.ndarray, truth: np.ndarray) -> float:
+    """Harmonic mean of precision and recall, counted pixel by pixel."""
+    tp = sum(bool(c and t) for c, t in zip(called.ravel(), truth.ravel(), strict=True))
+    return 2 * tp / (called.sum() + truth.sum())
+
+
+def best_f1(score: np.ndarray, truth: np.ndarray) -> float:
+    """Largest F1 over every score as threshold."""
+    return max(f1(score >= threshold, truth) for threshold in score)
+
+
+def error_rates(score: np.ndarray, truth: np.ndarray, threshold: float) -> tuple[float, float]:
+    """FPR and FNR of calling all that scores at least ``threshold``."""
+    called = score >= threshold
+    return float(called[~truth].mean()), float((~called)[truth].mean())
+
+
+def far_from_border(mask: np.ndarray, radius_px: int) -> np.ndarray:
+    """True where the square of ``radius_px`` about a pixel holds one class only."""
+    height, width = mask.shape
+    alike = np.zeros_like(mask)
+    for row in range(height):
+        for column in range(width):
+            rows = slice(max(0, row - radius_px), row + radius_px + 1)
+            columns = slice(max(0, column - radius_px), column + radius_px + 1)
+            alike[row, column] = (mask[rows, columns] == mask[row, column]).all()
+    return alike

@@ -1,0 +1,224 @@
+"""Every kind of image file that a user may hand in, and the full text of every refusal."""
+
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imdl_lib import images
+from imdl_lib.errors import DataError
+
+
+@pytest.fixture
+def rgb() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        images.read(path)
+    return str(caught.value)
+
+
+def saved(path: Path, array: np.ndarray, **options) -> Path:
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp", "gif"])
+def test_plain_images_come_back_as_they_are(tmp_path, rgb, ending):
+    lossless = {"lossless": True} if ending == "webp" else {}
+    if ending == "gif":
+        rgb = np.repeat(rgb[..., :1], 3, axis=2)
+    path = saved(tmp_path / f"a.{ending}", rgb, **lossless)
+    image = images.read(path)
+    assert image.dtype == np.uint8
+    assert np.array_equal(image, rgb)
+
+
+def test_jpeg(tmp_path):
+    path = saved(tmp_path / "a.jpg", np.full((12, 20, 3), 77, np.uint8), quality=95)
+    assert np.array_equal(images.read(path), np.full((12, 20, 3), 77))
+
+
+def test_one_pixel(tmp_path):
+    path = saved(tmp_path / "a.png", np.full((1, 1, 3), 9, np.uint8))
+    assert images.read(path).tolist() == [[[9, 9, 9]]]
+
+
+def test_grey_is_repeated(tmp_path, rgb):
+    path = saved(tmp_path / "a.png", rgb[..., 0])
+    assert np.array_equal(images.read(path), np.repeat(rgb[..., :1], 3, axis=2))
+
+
+def test_black_and_white(tmp_path, rgb):
+    mask = rgb[..., 0] > 127
+    path = saved(tmp_path / "a.png", mask)
+    assert np.array_equal(images.read(path)[..., 1] == 255, mask)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_16_bit_loses_its_low_byte(tmp_path, ending):
+    path = saved(tmp_path / f"a.{ending}", np.array([[0, 255, 256, 65535]], np.uint16))
+    assert images.read(path).tolist() == [[[0] * 3, [0] * 3, [1] * 3, [255] * 3]]
+
+
+def test_16_bit_colour_loses_its_low_byte(tmp_path):
+    rows = b"\0" + np.array([[0, 511, 65535]], ">u2").tobytes()
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunks(IHDR=header, IDAT=zlib.compress(rows)))
+    assert images.read(path).tolist() == [[[0, 1, 255]]]
+
+
+def png_chunks(**chunks: bytes) -> bytes:
+    parts = b""
+    for name, body in {**chunks, "IEND": b""}.items():
+        tagged = name.encode() + body
+        parts += struct.pack(">I", len(body)) + tagged + struct.pack(">I", zlib.crc32(tagged))
+    return parts
+
+
+def test_transparency_is_shown_on_white(tmp_path):
+    pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 51]]], np.uint8)
+    path = saved(tmp_path / "a.png", pixels)
+    assert images.read(path).tolist() == [[[10, 20, 30], [255] * 3, [204] * 3]]
+
+
+def test_grey_with_transparency(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("LA", (1, 1), (100, 0)).save(path)
+    assert images.read(path).tolist() == [[[255] * 3]]
+
+
+def test_palette(tmp_path):
+    path = tmp_path / "a.png"
+    image = Image.new("P", (2, 1))
+    image.putpalette([1, 2, 3, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    image.save(path)
+    assert images.read(path).tolist() == [[[1, 2, 3], [40, 50, 60]]]
+    image.save(path, transparency=bytes([255, 0]))
+    assert images.read(path).tolist() == [[[1, 2, 3], [255] * 3]]
+
+
+def test_cmyk(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.new("CMYK", (2, 1), (0, 255, 255, 0)).save(path)
+    assert images.read(path).tolist() == [[[255, 0, 0]] * 2]
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(3, lambda a: a[::-1, ::-1]), (6, lambda a: np.rot90(a, -1)), (8, lambda a: np.rot90(a))],
+)
+def test_exif_orientation_is_applied(tmp_path, rgb, orientation, turned):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "a.png", rgb, exif=exif)
+    assert np.array_equal(images.read(path), turned(rgb))
+
+
+def test_of_an_mpo_the_first_picture_is_read(tmp_path):
+    first, second = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), "white")
+    first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])
+    assert images.read(tmp_path / "a.mpo").max() < 5
+
+
+def test_missing(tmp_path):
+    assert refused(tmp_path / "a.png") == (
+        f"{tmp_path}/a.png does not exist. Expected an image file. Check the path."
+    )
+
+
+def test_folder(tmp_path):
+    assert refused(tmp_path) == f"{tmp_path} is a folder. Expected an image file. Check the path."
+
+
+def test_zero_bytes(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert refused(tmp_path / "a.png") == (
+        f"{tmp_path}/a.png is empty: it holds 0 bytes. Expected an image file. "
+        "Fetch or copy it again."
+    )
+
+
+def test_no_image(tmp_path):
+    (tmp_path / "a.png").write_text("a letter")
+    assert refused(tmp_path / "a.png") == (
+        f"{tmp_path}/a.png is not an image that can be read. "
+        "Expected a JPEG, PNG, TIFF, WebP or BMP photo. Save it as one of these."
+    )
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "bmp", "webp"])
+def test_truncated(tmp_path, ending):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    path = saved(tmp_path / f"a.{ending}", noise)
+    path.write_bytes(path.read_bytes()[:-9000])
+    text = refused(path)
+    if ending == "webp":  # its decoder cannot tell a short file from another kind of file
+        assert text.startswith(f"{path} is ")
+        return
+    assert text.startswith(f"{path} is damaged or truncated (")
+    assert text.endswith("). Expected a whole image file. Fetch or copy it again.")
+
+
+def test_truncated_jpeg_in_full(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = saved(tmp_path / "a.jpg", noise, quality=100)
+    path.write_bytes(path.read_bytes()[:2000])
+    assert re.sub(r"\d+ bytes", "N bytes", refused(path)) == (
+        f"{path} is damaged or truncated (image file is truncated (N bytes not processed)). "
+        "Expected a whole image file. Fetch or copy it again."
+    )
+
+
+def test_damaged_checksum_inside(tmp_path, rgb):
+    path = saved(tmp_path / "a.png", rgb)
+    body = bytearray(path.read_bytes())
+    body[45] ^= 255
+    path.write_bytes(body)
+    assert refused(path).startswith(f"{path} is damaged or truncated (")
+
+
+@pytest.mark.parametrize("ending", ["gif", "png", "webp", "tif"])
+def test_animated(tmp_path, ending):
+    frames = [Image.new("RGB", (8, 8), (40 * n, 0, 0)) for n in range(3)]
+    path = tmp_path / f"a.{ending}"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert refused(path) == (
+        f"{path} holds 3 frames. Expected a single photo. "
+        "Save the frame that you mean as a PNG and give that."
+    )
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_32_bit(tmp_path, kind):
+    path = saved(tmp_path / "a.tif", np.zeros((4, 4), kind))
+    assert refused(path) == (
+        f"{path} holds 32-bit values. Expected 8 or 16 bits per channel. "
+        "Save it as an 8-bit PNG and give that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "megapixels"), [((10_001, 10_000), "100.01"), ((20_000, 10_000), "200.00")]
+)
+def test_too_many_megapixels(tmp_path, size, megapixels):
+    path = tmp_path / "a.png"
+    Image.new("1", size).save(path)
+    assert refused(path) == (
+        f"{path} has {megapixels} megapixels. Expected at most 100. "
+        "Make a smaller copy and give that."
+    )
+
+
+def test_exactly_100_megapixels_are_read(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("1", (100_000, 1_000)).save(path)
+    assert images.read(path).shape == (1_000, 100_000, 3)

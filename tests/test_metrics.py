@@ -1,0 +1,328 @@
+"""Metrics against slow forms and scikit-learn, and their undefined cases."""
+
+import inspect
+import math
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from sklearn.metrics import f1_score, jaccard_score, roc_auc_score, roc_curve
+
+from imdl_lib import metrics
+from imdl_lib.errors import ShapeError
+
+PER_IMAGE = (
+    metrics.pixel_f1_at_half,
+    metrics.pixel_iou_at_half,
+    metrics.pixel_f1_best_per_image,
+    metrics.pixel_auc_per_image,
+)
+PER_SET = (
+    metrics.image_auc,
+    metrics.image_f1_at_half,
+    metrics.image_sensitivity_at_half,
+    metrics.image_specificity_at_half,
+    metrics.image_eer,
+    metrics.image_tpr_at_fpr,
+)
+
+
+@pytest.fixture
+def maps():
+    """Three images of informative scores with many ties, masks, and which pixels count."""
+    rng = np.random.default_rng(0)
+    mask = rng.random((3, 1, 24, 16)) < 0.3
+    prob = ((rng.random(mask.shape) + 0.4 * mask) / 1.4).round(2).astype(np.float32)
+    valid = rng.random(mask.shape) < 0.8
+    return torch.from_numpy(prob), torch.from_numpy(mask), torch.from_numpy(valid)
+
+
+def one_map(scores, truth):
+    prob = torch.tensor([[[scores]]], dtype=torch.float32)
+    return prob, torch.tensor([[[truth]]], dtype=torch.bool)
+
+
+def counts_of(prob, mask, valid=None):
+    counts = metrics.ScoreCounts()
+    counts.add(prob, mask, valid)
+    return counts
+
+
+def kept(prob, mask, valid):
+    """Each image's scores and truths that count, flat."""
+    for p, m, v in zip(prob, mask, valid, strict=True):
+        yield p[v].numpy(), m[v].numpy()
+
+
+# Pixels, image by image
+
+
+def test_f1_and_iou_at_half_equal_sklearn(maps):
+    f1s, ious = metrics.pixel_f1_at_half(*maps), metrics.pixel_iou_at_half(*maps)
+    for f1, iou, (score, truth) in zip(f1s, ious, kept(*maps), strict=True):
+        assert f1.item() == pytest.approx(f1_score(truth, score > 0.5), abs=1e-6)
+        assert iou.item() == pytest.approx(jaccard_score(truth, score > 0.5), abs=1e-6)
+
+
+def test_half_itself_is_not_called_manipulated():
+    assert metrics.pixel_f1_at_half(*one_map([0.5, 0.6], [True, True])) == pytest.approx(2 / 3)
+
+
+def test_best_f1_equals_trying_every_threshold(maps):
+    for best, pair in zip(metrics.pixel_f1_best_per_image(*maps), kept(*maps), strict=True):
+        assert best.item() == pytest.approx(oracles.best_f1(*pair), abs=1e-6)
+
+
+def test_a_constant_map_wins_the_best_f1_of_everything_called():
+    best = metrics.pixel_f1_best_per_image(*one_map([0.2] * 4, [True, False, False, False]))
+    assert best.item() == pytest.approx(2 * 0.25 / 1.25)
+
+
+def test_auc_equals_pairs_and_sklearn(maps):
+    for auc, (score, truth) in zip(metrics.pixel_auc_per_image(*maps), kept(*maps), strict=True):
+        assert auc.item() == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-6)
+        assert auc.item() == pytest.approx(roc_auc_score(truth, score), abs=1e-6)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.5, 1.0])
+def test_auc_of_a_constant_map_is_a_half(level):
+    prob, mask = one_map([level] * 5, [True, False, False, True, False])
+    assert metrics.pixel_auc_per_image(prob, mask).item() == 0.5
+    assert metrics.pixel_auc_pooled(counts_of(prob, mask)) == 0.5
+
+
+def test_auc_of_the_inverted_mask_is_the_rest(maps):
+    prob, mask, valid = maps
+    total = metrics.pixel_auc_per_image(*maps) + metrics.pixel_auc_per_image(prob, ~mask, valid)
+    assert total.numpy() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("forged", [True, False])
+def test_auc_of_one_class_is_nan(forged):
+    prob, mask = one_map([0.1, 0.9], [forged, forged])
+    assert metrics.pixel_auc_per_image(prob, mask).isnan().all()
+    assert math.isnan(metrics.pixel_auc_pooled(counts_of(prob, mask)))
+
+
+def test_authentic_images():
+    prob, mask = one_map([0.1, 0.9], [False, False])
+    assert metrics.pixel_f1_at_half(prob, mask).item() == 0
+    assert metrics.pixel_iou_at_half(prob, mask).item() == 0
+    assert metrics.pixel_f1_best_per_image(prob, mask).isnan().all()
+    assert metrics.pixel_f1_at_half(prob / 9, mask).isnan().all()
+    assert metrics.pixel_iou_at_half(prob / 9, mask).isnan().all()
+
+
+@pytest.mark.parametrize("metric", PER_IMAGE)
+def test_pixels_that_do_not_count_change_nothing(metric, maps):
+    prob, mask, valid = maps
+    other = torch.where(valid, prob, 1 - prob)
+    assert torch.equal(metric(*maps), metric(other, mask | ~valid, valid))
+    assert not torch.equal(metric(*maps), metric(prob, mask))
+
+
+@pytest.mark.parametrize("metric", PER_IMAGE)
+def test_nothing_that_counts_is_nan(metric, maps):
+    assert metric(*maps[:2], torch.zeros_like(maps[1])).isnan().all()
+
+
+@pytest.mark.parametrize("metric", PER_IMAGE)
+def test_a_batch_is_its_images_one_by_one(metric, maps):
+    alone = [metric(*(part[i : i + 1] for part in maps)) for i in range(3)]
+    assert torch.equal(metric(*maps), torch.cat(alone))
+
+
+# Pixels, pooled
+
+
+def test_pooled_metrics_equal_sklearn_and_trying_every_threshold(maps):
+    prob, mask, valid = maps
+    score, truth = prob[valid].numpy(), mask[valid].numpy()
+    counts = counts_of(*maps)
+    assert metrics.pixel_auc_pooled(counts) == pytest.approx(roc_auc_score(truth, score), abs=1e-6)
+    best = oracles.best_f1(score, truth)
+    assert metrics.pixel_f1_best_per_set(counts) == pytest.approx(best, abs=1e-6)
+
+
+def test_pooling_weighs_pixels_and_not_images():
+    prob, mask = one_map([0.9, 0.1, 0.8, 0.2], [True, False, False, True])
+    valid = torch.tensor([[[[True, True, False, False]]], [[[True, True, True, True]]]])
+    pair = prob.expand(2, -1, -1, -1), mask.expand(2, -1, -1, -1), valid
+    assert metrics.pixel_auc_per_image(*pair).tolist() == [1.0, 0.75]
+    pooled = metrics.pixel_auc_pooled(counts_of(*pair))
+    assert pooled == pytest.approx(8 / 9)
+
+
+def test_threshold_at_eer_is_where_the_rates_meet(maps):
+    prob, mask, valid = maps
+    score, truth = prob[valid].numpy(), mask[valid].numpy()
+    threshold = metrics.threshold_at_eer(counts_of(*maps))
+    gaps = {t: abs(np.subtract(*oracles.error_rates(score, truth, t))) for t in score}
+    reached = abs(np.subtract(*oracles.error_rates(score, truth, threshold)))
+    assert reached == pytest.approx(min(gaps.values()), abs=1e-9)
+
+
+def test_f1_at_the_eer_of_the_set_is_one_threshold_for_all(maps):
+    prob, mask, valid = maps
+    counts = counts_of(*maps)
+    threshold = metrics.threshold_at_eer(counts)
+    for f1, (score, truth) in zip(
+        metrics.pixel_f1_at_set_eer(prob, mask, counts, valid), kept(*maps), strict=True
+    ):
+        assert f1.item() == pytest.approx(oracles.f1(score >= threshold, truth), abs=1e-6)
+    pooled = oracles.f1(prob[valid].numpy() >= threshold, mask[valid].numpy())
+    assert metrics.pixel_f1_at_eer_pooled(counts) == pytest.approx(pooled, abs=1e-6)
+
+
+def test_a_set_of_one_class_has_no_eer():
+    prob, mask = one_map([0.1, 0.9], [False, False])
+    counts = counts_of(prob, mask)
+    assert math.isnan(metrics.threshold_at_eer(counts))
+    assert math.isnan(metrics.pixel_f1_at_eer_pooled(counts))
+    assert math.isnan(metrics.pixel_f1_best_per_set(counts))
+    assert metrics.pixel_f1_at_set_eer(prob, mask, counts).isnan().all()
+
+
+# Images
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(2)
+    label = rng.random(300) < 0.4
+    return ((rng.random(300) + 0.3 * label) / 1.3).round(2), label
+
+
+def test_image_metrics_equal_sklearn(images):
+    score, label = images
+    assert metrics.image_auc(*images) == pytest.approx(roc_auc_score(label, score), abs=1e-9)
+    assert metrics.image_f1_at_half(*images) == pytest.approx(f1_score(label, score > 0.5))
+    assert metrics.image_sensitivity_at_half(*images) == (score[label] > 0.5).mean()
+    assert metrics.image_specificity_at_half(*images) == (score[~label] <= 0.5).mean()
+
+
+def test_image_rates_lie_on_the_curve_of_sklearn(images):
+    score, label = images
+    fpr, tpr, _ = roc_curve(label, score, drop_intermediate=False)
+    assert metrics.image_tpr_at_fpr(*images, fpr=0.05) == tpr[fpr <= 0.05].max()
+    eer = metrics.image_eer(*images)
+    assert np.interp(eer, fpr, tpr) == pytest.approx(1 - eer, abs=1e-9)
+
+
+def test_image_rates_by_hand():
+    score, label = np.array([0.9, 0.8, 0.4, 0.3]), np.array([True, False, True, False])
+    assert metrics.image_eer(score, label) == 0.5
+    assert metrics.image_tpr_at_fpr(score, label) == 0.5
+    assert metrics.image_eer(score, score > 0.5) == 0
+    assert metrics.image_tpr_at_fpr(1 - score, score > 0.5) == 0
+
+
+def test_images_of_one_class():
+    score, none = np.array([0.2, 0.7]), np.zeros(2, bool)
+    for metric in (metrics.image_auc, metrics.image_eer, metrics.image_tpr_at_fpr):
+        assert math.isnan(metric(score, none))
+        assert math.isnan(metric(score, ~none))
+    assert math.isnan(metrics.image_sensitivity_at_half(score, none))
+    assert math.isnan(metrics.image_specificity_at_half(score, ~none))
+    assert metrics.image_f1_at_half(score, none) == 0
+    assert math.isnan(metrics.image_f1_at_half(score / 2, none))
+
+
+# Flips and borders
+
+
+def test_a_map_is_negated_when_more_than_half_is_forged():
+    prob = torch.tensor([0.1, 0.2, 0.3, 0.4]).view(1, 1, 1, 4).expand(2, -1, -1, -1)
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0]], dtype=torch.bool).view(2, 1, 1, 4)
+    flipped = metrics.negate_when_mostly_forged(prob, mask)
+    assert torch.equal(flipped[0], prob[0])
+    assert torch.equal(flipped[1], 1 - prob[1])
+    valid = torch.tensor([[1, 1, 1, 0]], dtype=torch.bool).view(1, 1, 1, 4).expand(2, -1, -1, -1)
+    assert torch.equal(metrics.negate_when_mostly_forged(prob, mask, valid), 1 - prob)
+
+
+@pytest.mark.parametrize("metric", [metrics.pixel_auc_per_image, metrics.pixel_f1_best_per_image])
+def test_the_oracle_flip_gives_the_better_of_both(metric, maps):
+    prob, mask, valid = maps
+    prob = torch.cat([prob[:1], 1 - prob[1:]])
+    flipped = metrics.negate_when_better(prob, mask, valid, metric)
+    both = torch.stack([metric(prob, mask, valid), metric(1 - prob, mask, valid)])
+    assert torch.equal(metric(flipped, mask, valid), both.max(0).values)
+    assert torch.equal(flipped[0], prob[0]) and not torch.equal(flipped[1], prob[1])
+
+
+def test_an_authentic_map_is_never_flipped():
+    prob, mask = one_map([0.1, 0.9], [False, False])
+    assert torch.equal(metrics.negate_when_better(prob, mask), prob)
+
+
+@pytest.mark.parametrize("radius_px", [0, 1, 3, 40])
+def test_ignored_border_is_where_both_classes_are_near(radius_px):
+    mask = np.zeros((17, 23), bool)
+    mask[4:11, 6:], mask[15, 2] = True, True
+    valid = metrics.ignore_border(torch.from_numpy(mask)[None, None], radius_px)
+    assert np.array_equal(valid[0, 0].numpy(), oracles.far_from_border(mask, radius_px))
+
+
+# Two models
+
+
+def test_bootstrap_interval_is_that_of_the_mean():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0.1, 1, 400), rng.normal(0, 1, 400)
+    result = metrics.paired_bootstrap(a, b, rng)
+    spread = 1.96 * (a - b).std() / 20
+    assert result.difference == pytest.approx((a - b).mean())
+    assert result.low == pytest.approx(result.difference - spread, abs=0.02)
+    assert result.high == pytest.approx(result.difference + spread, abs=0.02)
+
+
+def test_bootstrap_keeps_pairs_together():
+    a = np.random.default_rng(4).normal(0, 10, 50)
+    result = metrics.paired_bootstrap(a + 1, a, np.random.default_rng(0))
+    assert result[:3] == pytest.approx((1, 1, 1))
+
+
+def test_bootstrap_drops_and_counts_nan_pairs():
+    a, b = np.array([1.0, np.nan, 2.0, 3.0]), np.array([0.0, 1.0, np.nan, 1.0])
+    result = metrics.paired_bootstrap(a, b, np.random.default_rng(0))
+    assert (result.difference, result.pairs, result.dropped) == (1.5, 2, 2)
+    assert (result.low, result.high) == (1.0, 2.0)
+
+
+def test_bootstrap_without_enough_pairs_has_no_interval():
+    nan = np.array([np.nan, np.nan])
+    empty = metrics.paired_bootstrap(nan, nan, np.random.default_rng(0))
+    assert np.isnan(empty[:3]).all() and empty[3:] == (0, 2)
+    single = metrics.paired_bootstrap(np.array([2.0]), np.array([0.5]), np.random.default_rng(0))
+    assert single.difference == 1.5 and np.isnan(single[1:3]).all() and single[3:] == (1, 0)
+
+
+def test_bootstrap_is_the_same_for_the_same_seed_and_in_parts():
+    a, b = np.random.default_rng(5).random((2, 4_000))
+    one, other = (metrics.paired_bootstrap(a, b, np.random.default_rng(6)) for _ in range(2))
+    assert one == other
+    assert one.low < one.difference < one.high
+
+
+def test_message_for_pairs_of_another_length():
+    bootstrap = inspect.unwrap(metrics.paired_bootstrap)  # as without the tests' shape checks
+    with pytest.raises(ShapeError) as caught:
+        bootstrap(np.zeros(3), np.zeros(2), np.random.default_rng(0))
+    assert str(caught.value) == (
+        "The two lists of per-image values have 3 and 2 entries. A paired comparison needs the "
+        "same images in the same order. Join them by name first."
+    )
+
+
+def test_every_metric_validates():
+    prob, mask = one_map([-0.1, 0.9], [True, False])
+    scores, labels = np.array([-0.1, 0.9]), np.array([True, False])
+    counts = metrics.ScoreCounts()
+    calls = [(metric, (prob, mask)) for metric in (*PER_IMAGE, metrics.negate_when_mostly_forged)]
+    calls += [(metric, (scores, labels)) for metric in PER_SET]
+    calls += [(metrics.pixel_f1_at_set_eer, (prob, mask, counts)), (counts.add, (prob, mask))]
+    for metric, arguments in calls:
+        with pytest.raises(ShapeError, match=r"The scores range from -0\.1 to 0\.9"):
+            metric(*arguments)
