@@ -16,7 +16,8 @@ workdir: workflow.basedir
 
 PROFILE = config.get("profile", "quick")
 PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each quick run takes few
-LIBRARY = sorted(str(path) for path in Path("imdl_lib").rglob("*") if path.suffix in (".py", ".csv"))
+SOURCES = [*Path("imdl_lib").rglob("*.py"), *Path("imdl_lib/data").glob("*.csv")]
+LIBRARY = sorted(map(str, [*SOURCES, *Path("results/published").glob("*.csv")]))
 RUNS = {run.id: run for run in experiments.RUNS}
 NOTEBOOKS = [path.stem for path in sorted(Path("notebooks").glob("*.ipynb"))]
 
@@ -56,7 +57,8 @@ for paper in experiments.PAPERS:
     for made in trained(paper):
         name = made.removeprefix(stamp("train", ""))
         VOUCHED[made] = list(folders.values()) if PER_PAPER else [folders[name]]
-    VOUCHED[stamp("evaluate", paper)] = [f"{top}/{PROFILE}/{paper}" for top in ("results", "figures")]
+    shown = [f"{top}/{PROFILE}/{paper}" for top in ("results", "figures")]
+    VOUCHED[stamp("evaluate", paper)] = shown
 for name in NOTEBOOKS:
     VOUCHED[stamp("notebook", name)] = [f"build/{PROFILE}/notebooks/{name}.ipynb"]
 VOUCHED[stamp("summary", "all")] = [f"results/{PROFILE}/summary.json"]

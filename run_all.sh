@@ -69,7 +69,7 @@ alone() {
   exec 9>>"$root/build/$1.lock"
   if ! "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
     die "Another ./run_all.sh (process $(cat "$root/build/$1.lock")) is at work in this checkout." \
-      "Wait for it, or stop it with kill; what it finished is kept."
+      "Wait for it, or stop it with Ctrl-C where it runs; what it finished is kept."
   fi
   echo $$ >"$root/build/$1.lock"
 }
@@ -163,7 +163,8 @@ expected_time() {
 remove_stale_lock() {
   [ -n "$(ls .snakemake/locks 2>/dev/null || true)" ] || return 0
   local other
-  other=$(ps -A -o pid= -o args= 2>/dev/null | awk '/bin\/snakemake|-m snakemake/ && !/awk/ {print $1; exit}')
+  other=$(ps -A -o pid= -o args= 2>/dev/null |
+    awk '/bin\/snakemake|-m snakemake/ && !/awk/ {print $1; exit}')
   [ -z "$other" ] || die "A snakemake (process $other) may be at work in this checkout." \
     "Wait for it, or stop it; if it works elsewhere, run 'snakemake --unlock', then try again."
   echo "An earlier run was cut short; going on where it was."

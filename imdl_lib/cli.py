@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Screen
 
-from . import experiments, fetch, files, paths, profiles
+from . import datasets, experiments, fetch, files, paths, profiles
 from .errors import ImdlError, RegistryError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -92,6 +92,19 @@ def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
     for item in (*experiments.TABLES, *experiments.FIGURES):
         if item.paper == _paper(paper):
             print(experiments.render(item.id, profile).relative_to(paths.ROOT))
+
+
+@app.command()
+def index() -> None:
+    """Bring the README's index of tables and figures up to date."""
+    experiments.write_index(paths.ROOT / "README.md")
+
+
+@app.command()
+def claims(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
+    """A paper's claims and what became of them."""
+    profiles.profile(profile)
+    experiments.claims(_paper(paper), profile)
 
 
 @app.command()
@@ -176,7 +189,9 @@ def _machine() -> str:
 @data.command("info")
 def data_info(name: Annotated[str, typer.Argument()] = "") -> None:
     """What a set holds, its licence and source, where it goes, what is missing."""
-    print("\n\n".join(fetch.info(n) for n in ([name] if name else fetch.SETS)))
+    names = [name] if name else [*fetch.SETS, *(n for n in datasets.SPECS if n not in fetch.SETS)]
+    told = (datasets.info(n) if n in datasets.SPECS else fetch.info(n) for n in names)
+    print("\n\n".join(told))
 
 
 @data.command("get")
@@ -187,8 +202,12 @@ def data_get(name: str) -> None:
 
 @data.command("check")
 def data_check(name: str) -> None:
-    """Compare a set's files with their checksums."""
-    print(fetch.check(name))
+    """Compare a set's files with their checksums, or its masks with its images."""
+    if name not in datasets.SPECS or name in fetch.SETS:
+        print(fetch.check(name))
+        return
+    faults = datasets.check(name, progress=_progress())
+    print("\n".join(faults) or f"{name}: every mask fits its image")
 
 
 @app.command()

@@ -91,7 +91,9 @@ def score_set(model: nn.Module, job: Job, name: str) -> Scored:
         score_one = {"cameras": score_cameras, MEMBERSHIP: score_membership}
         rows = score_one.get(name, score_operations)(model, _forged(job, name), job.profile.batch)
         return Scored(rows, [])
-    return score_masks(model, samples(job, name))
+    half = train.precision(job.profile.precision) == "bf16-mixed"
+    with torch.autocast("cuda" if torch.cuda.is_available() else "cpu", torch.bfloat16, half):
+        return score_masks(model, samples(job, name))
 
 
 def samples(job: Job, name: str) -> Iterator[Sample]:
@@ -149,7 +151,7 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
 def predict(
     model: nn.Module, images: UInt8[np.ndarray, "B H W 3"]
 ) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, " B"]]:
-    """Probability maps and image scores, in full precision, on the model's device."""
+    """Probability maps and image scores, on the model's device."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     image = torch.from_numpy(images).permute(0, 3, 1, 2).to(device).float() / 255
     with torch.inference_mode():
@@ -249,7 +251,7 @@ def score_membership(
     """
     rows = []
     for batch in _in_order(forged, batch_size):
-        probabilities = model(batch.image).float().softmax(1)
+        probabilities = model.decided(batch.image, 1).float().softmax(1)
         shifted = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
         columns = {"membership_auc": batch.mask, "membership_auc_shuffled": shifted}
         best = {name: _best_class_auc(probabilities, m) for name, m in columns.items()}

@@ -1,5 +1,6 @@
 """Named arrays in, a matplotlib figure out; one style for all papers."""
 
+import io
 from typing import Any
 
 import matplotlib
@@ -27,6 +28,16 @@ def new(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size)
         return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def display(figure: Figure) -> None:
+    """Show a figure in a notebook as one PNG."""
+    from IPython.display import Image
+    from IPython.display import display as show
+
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=90)
+    show(Image(stream.getvalue()))
 
 
 def grid(data: dict[str, Any], columns: tuple[str, ...], scale: float = 1.5) -> Figure:
@@ -80,36 +91,46 @@ def curves(axis: plt.Axes, lines: dict[str, tuple[np.ndarray, np.ndarray]], **la
 
 
 def architecture(data: dict[str, Any], title: str) -> Figure:
-    """A network's modules in the order in which they ran, with measured shapes and parameters.
+    """A network's modules in the order in which they ran, with measured shapes and weights.
 
     ``data``: ``name``, ``kind``, ``shape`` (text) and ``parameters`` of each step, and ``part``,
-    the name of the sub-network it belongs to, one row of boxes per part.
+    the name of the sub-network it belongs to.
     """
-    parts = list(dict.fromkeys(data["part"].tolist()))
-    widest = max((data["part"] == part).sum() for part in parts)
-    figure, axes = new(1, 1, (1.05 * widest + 0.6, 1.7 * len(parts) + 0.4))
+    lines = _lines_of_boxes(data["part"].tolist())
+    widest = max(len(line) for line in lines)
+    figure, axes = new(1, 1, (1.2 * widest + 0.4, 1.2 * len(lines) + 0.4))
     axis = axes[0, 0]
-    axis.set(xlim=(0, widest), ylim=(-len(parts), 0.2), title=title)
+    axis.set(xlim=(0, widest), ylim=(-len(lines), 0.1), title=title)
     axis.axis("off")
+    parts = list(dict.fromkeys(data["part"].tolist()))
     colours = dict(zip(parts, sns.color_palette("pastel", len(parts)), strict=True))
-    for row, part in enumerate(parts):
-        steps = np.flatnonzero(data["part"] == part)
-        axis.text(0.02, -row - 0.02, part, fontsize=9, weight="bold")
-        for column, step in enumerate(steps):
-            _box(axis, column, -row, data, step, colours[part])
+    for row, line in enumerate(lines):
+        part = data["part"][line[0]]
+        axis.text(0.06, -row - 0.1, part, fontsize=8, weight="bold")
+        for column, step in enumerate(line):
+            _box(axis, (column, -row), data, step, colours[part])
     return figure
 
 
-def _box(
-    axis: plt.Axes, column: int, top: float, data: dict[str, Any], step: int, colour: Any
-) -> None:
-    box = FancyBboxPatch(
-        (column + 0.06, top - 0.82), 0.82, 0.66, boxstyle="round,pad=0.02", fc=colour, ec="0.4"
+def _lines_of_boxes(parts: list[str], longest: int = 7) -> list[list[int]]:
+    """Steps in lines: a new one for each part, and where one is full."""
+    lines: list[list[int]] = []
+    for step, part in enumerate(parts):
+        if step == 0 or part != parts[step - 1] or len(lines[-1]) == longest:
+            lines.append([])
+        lines[-1].append(step)
+    return lines
+
+
+def _box(axis: plt.Axes, place: tuple[int, int], data: dict[str, Any], step: int, fc: Any) -> None:
+    x, top = place
+    style = "round,pad=0.02"
+    axis.add_patch(
+        FancyBboxPatch((x + 0.08, top - 0.86), 0.8, 0.66, boxstyle=style, fc=fc, ec="0.4")
     )
-    axis.add_patch(box)
     count = int(data["parameters"][step])
-    lines = [data["name"][step], data["kind"][step], data["shape"][step], f"{count:,}"]
-    axis.text(column + 0.47, top - 0.49, "\n".join(lines), ha="center", va="center", fontsize=5.5)
-    if column:
-        ends = ((column - 0.1, top - 0.49), (column + 0.04, top - 0.49))
+    lines = [data["name"][step], data["kind"][step], data["shape"][step], f"{count:,} weights"]
+    axis.text(x + 0.48, top - 0.53, "\n".join(lines), ha="center", va="center", fontsize=6)
+    if x:
+        ends = ((x - 0.1, top - 0.53), (x + 0.06, top - 0.53))
         axis.add_patch(FancyArrowPatch(*ends, arrowstyle="->", mutation_scale=6, color="0.4"))

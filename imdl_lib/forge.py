@@ -90,8 +90,9 @@ class Draw:
     rng: np.random.Generator = field(repr=False)
 
     def patch(self, size_px: int) -> Image:
-        """A textured patch of a random photo."""
-        photo = self.pack[int(self.rng.integers(len(self.pack)))]
+        """A textured patch of a random photo that is large enough."""
+        fitting = _fitting(self.pack, size_px)
+        photo = self.pack[int(fitting[int(self.rng.integers(len(fitting)))])]
         return photos.patch(photo, size_px, self.rng)
 
     def pair(self) -> tuple[Image, Image]:
@@ -355,6 +356,13 @@ def _fill(part: Path, recipe: Recipe, start: int) -> int:
 
 def _pack(recipe: Recipe) -> photos.PhotoPack:
     return _packed(recipe.sources, recipe.part)
+
+
+@cache
+def _fitting(pack: photos.PhotoPack, size_px: int) -> np.ndarray:
+    """Numbers of the photos that hold a patch of a size; all, where none does, to say so."""
+    fitting = [i for i, photo in enumerate(pack) if min(photo.shape[:2]) >= size_px]
+    return np.array(fitting or range(len(pack)))
 
 
 @cache

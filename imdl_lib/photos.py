@@ -139,7 +139,7 @@ def read(photo: Photo | Path) -> UInt8[np.ndarray, "H W 3"]:
     return images.read(photo.path if isinstance(photo, Photo) else photo)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a pack is itself, so that caches can hold it
 class PhotoPack(Sequence):
     """Decoded photos in one memory-mapped file; ``pack[i]`` is a read-only (H W 3) uint8 view.
 

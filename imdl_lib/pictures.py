@@ -44,7 +44,7 @@ def membership(job: Job, forged: ForgedSet) -> np.ndarray:
     model = train.load(job)
     image = train.to_batch(forged, np.arange(len(forged))).image
     with torch.inference_mode():
-        leaf = model(image).argmax(1).numpy()
+        leaf = model.decided(image, 1).argmax(1).numpy()
     return evaluate.parents(model.config.level, 1)[leaf].astype(np.int16)
 
 
@@ -60,26 +60,30 @@ def architecture(config: mantranet.Config, size_px: int = 64) -> dict[str, Any]:
 
 
 def steps(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
-    """Every leaf module that runs: part, name, kind, output shape, parameters below it."""
-    found: list[tuple[str, str, str, str, int]] = []
+    """What runs, in order: part, name, kind, output shape and weights of each innermost module.
+
+    A module whose children are used without being called, such as a ConvLSTM, is one step.
+    Activations are left out.
+    """
+    found: dict[str, tuple[str, str, int]] = {}
 
     def note(name: str) -> Any:
         def hook(module: nn.Module, _: Any, output: Any) -> None:
-            shape = output.shape if isinstance(output, torch.Tensor) else output[0].shape
-            count = sum(p.numel() for p in module.parameters())
-            part, _, rest = name.partition(".")
-            size = " x ".join(str(n) for n in shape[1:])
-            found.append((part, rest or part, type(module).__name__, size, count))
+            if isinstance(output, torch.Tensor):
+                count = sum(p.numel() for p in module.parameters())
+                found[name] = (type(module).__name__, " x ".join(map(str, output.shape)), count)
 
         return hook
 
-    leaves = [(n, m) for n, m in model.named_modules() if n and not list(m.children())]
-    handles = [module.register_forward_hook(note(name)) for name, module in leaves]
+    handles = [m.register_forward_hook(note(n)) for n, m in model.named_modules() if n]
     with torch.inference_mode():
         model(image)
     for handle in handles:
         handle.remove()
-    once = list(dict.fromkeys(found))  # a module that runs at several times is one step
-    columns = zip(*once, strict=True)
+    inner = [n for n in found if not any(other.startswith(f"{n}.") for other in found)]
+    kept = [(n, *found[n]) for n in inner if found[n][0] != "ReLU"]
+    rows = [(n.partition(".")[0], n.partition(".")[2] or n, *rest) for n, *rest in kept]
     names = ("part", "name", "kind", "shape", "parameters")
-    return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+    return {
+        name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }

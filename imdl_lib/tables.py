@@ -1,5 +1,6 @@
 """Stored rows and published numbers in, a filled table out; nothing is computed twice."""
 
+import textwrap
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import files, paths
+from . import datasets, files, paths
 from .errors import DataError
 from .registry import Cell, Source, Table
 
@@ -95,10 +96,25 @@ def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
     for source in cell.sources:
         values = per_seed(profile, source)
         if len(values) and np.isfinite(values).any():
-            line["real" if source.real else "stand_in"] = float(np.nanmean(values))
+            line[_side(source)] = float(np.nanmean(values))
             line["seeds"] = len(values)
-    line["why"] = "" if line["seeds"] else cell.why or "its run is not finished at this profile"
+    line["why"] = _why(cell, line)
     return line
+
+
+def _why(cell: Cell, line: dict[str, Any]) -> str:
+    """Why a value of ours is missing; empty where none is."""
+    if not cell.sources:
+        return cell.why
+    missing = [source for source in cell.sources if np.isnan(line[_side(source)])]
+    if not missing:
+        return ""
+    real = [source.set for source in missing if source.real]
+    return datasets.needs(real[0]) if real else "its run is not finished at this profile"
+
+
+def _side(source: Source) -> str:
+    return "real" if source.real else "stand_in"
 
 
 def counted(filled: pd.DataFrame) -> tuple[int, int]:
@@ -108,41 +124,51 @@ def counted(filled: pd.DataFrame) -> tuple[int, int]:
 
 
 def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
-    """The table as plain text: one block of lines per row, *published | real | stand-in*."""
+    """The table as plain text, in the paper's rows and columns, with why cells are empty.
+
+    A cell reads *published | ours on the real set | ours on the stand-in*.
+    """
     done, total = counted(filled)
-    seeds = int(filled["seeds"].max()) if len(filled) else 0
     head = [
         f"{table.number}. {table.caption}",
-        f"profile: {profile} · seeds: {seeds} · cells filled: {done} of {total}",
-        f"protocol of ours: {table.protocol}",
+        f"profile {profile}, seeds {int(filled['seeds'].max())}, cells filled {done} of {total}",
+        *textwrap.wrap(f"Ours: {table.protocol}.", 110),
     ]
-    shown = filled[filled["unit"] != "text"]
-    quick = profile == "quick"
-    body = [_shown(line, table.decimals, quick) for line in shown.to_dict("records")]
-    if not body:
-        lines = filled.pivot_table("published", "row", "metric", "first", sort=False)
-        return "\n".join([*head, lines.to_string()])
-    frame = pd.DataFrame(body, columns=["row", "column", "published", "real set", "stand-in"])
-    notes = sorted({f"{n}: {c}" for n, c in _reasons(shown).items()})
-    return "\n".join([*head, frame.to_string(index=False), *notes])
-
-
-def _shown(line: dict[str, Any], decimals: int, quick: bool) -> tuple[str, ...]:
-    printed = line["published"] + (line["unit"] if line["unit"] == "%" else "")
-    ours = ["" if np.isnan(v) else f"{v:.{decimals}f}" for v in (line["real"], line["stand_in"])]
-    reason = "-" if line["seeds"] else "*"
-    return (
-        line["row"],
-        line["column"] if line["column"] else line["metric"],
-        "quick" if quick and printed else printed or "-",
-        ours[0] or reason,
-        ours[1] or reason,
+    shown = filled.assign(
+        cell=[_cell(line, table, profile) for line in filled.to_dict("records")],
+        row=_labels(filled),
     )
+    if (filled["unit"] == "text").all():  # a table of quoted facts
+        grid = shown.pivot_table("cell", "row", "metric", "first", sort=False)
+    else:
+        head.append("A cell: published | ours on the real set | ours on the stand-in.")
+        grid = shown.pivot_table("cell", "row", "column", "first", sort=False)
+    grid.index.name = grid.columns.name = None
+    return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(shown)])
 
 
-def _reasons(shown: pd.DataFrame) -> dict[str, str]:
-    empty = shown[shown["seeds"] == 0]
-    return {f"* {row}": why for row, why in zip(empty["row"], empty["why"], strict=True)}
+def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
+    printed = line["published"] or "-"
+    if line["unit"] == "text":
+        return textwrap.shorten(printed, 40)
+    if profile == "quick" and line["seeds"]:
+        printed = "quick"  # a quick value is never set beside a published one
+    ours = [line["real"], line["stand_in"]]
+    return " | ".join([printed, *("-" if np.isnan(v) else f"{v:.{table.decimals}f}" for v in ours)])
+
+
+def _labels(filled: pd.DataFrame) -> pd.Series:
+    """Rows, with the metric where a row and column hold several."""
+    several = filled.duplicated(["row", "column"], keep=False) & (filled["unit"] != "text")
+    return filled["row"].where(~several, filled["row"] + ", " + filled["metric"])
+
+
+def _reasons(shown: pd.DataFrame) -> list[str]:
+    """Why cells are empty, each reason once, with the rows that it concerns."""
+    empty = shown[(shown["why"] != "") & (shown["unit"] != "text")]
+    grouped = empty.groupby("why", sort=False)["row"].unique()
+    lines = (f"{why}: {', '.join(rows)}" for why, rows in grouped.items())
+    return ["", *(text for line in lines for text in textwrap.wrap(f"Empty, {line}.", 110))]
 
 
 def stored(profile: str, id: str, suffix: str) -> Path:

@@ -16,9 +16,10 @@ IMDL = """#!/bin/sh
 echo "$*" >>calls
 echo "$IMDL_DATA $IMDL_CACHE" >folders
 case $1 in
-    train) if [ -e slow ]; then touch started; sleep 30; fi
+    train) mkdir -p results/quick/mantranet
+        if [ -e slow ]; then touch started; sleep 30; fi
         if [ -e broken ]; then echo "no photos" >&2; exit 2; fi
-        mkdir -p results/quick/mantranet/first results/quick/mantranet/second ;;
+        cd results/quick/mantranet && mkdir -p a b c ;;
     render) mkdir -p figures/quick/mantranet ;;
     notebook) mkdir -p build/quick/notebooks; touch build/quick/notebooks/01_mantranet.ipynb ;;
     summary) mkdir -p results/quick; touch results/quick/summary.json; echo "one screen" ;;
@@ -35,8 +36,9 @@ from types import SimpleNamespace as Run
 
 PAPERS = {"mantranet": None}
 RUNS = (
-    Run(id="mantranet/second", paper="mantranet", init_from="mantranet/first"),
-    Run(id="mantranet/first", paper="mantranet", init_from=None),
+    Run(id="mantranet/a", paper="mantranet", init_from="mantranet/b"),
+    Run(id="mantranet/b", paper="mantranet", init_from=None),
+    Run(id="mantranet/c", paper="mantranet", init_from="mantranet/a"),
 )
 """
 
@@ -130,7 +132,7 @@ def test_a_second_call_does_nothing_and_what_was_deleted_is_made_again(checkout)
     assert call(checkout).returncode == 0
     assert calls(checkout) == [SUMMARY]
 
-    (checkout / "results/quick/mantranet/first").rmdir()
+    (checkout / "results/quick/mantranet/a").rmdir()
     assert call(checkout).returncode == 0
     assert calls(checkout) == [*STAGES[1:], SUMMARY, SUMMARY]
 
@@ -152,7 +154,7 @@ def test_a_live_run_is_reported_in_one_sentence_and_left_alone(checkout):
         assert second.returncode == 2
         assert second.stderr == (
             f"Another ./run_all.sh (process {owner}) is at work in this checkout. "
-            "Wait for it, or stop it with kill; what it finished is kept.\n"
+            "Wait for it, or stop it with Ctrl-C where it runs; what it finished is kept.\n"
         )
         assert process.poll() is None
         os.kill(int(owner), 0)
@@ -175,7 +177,7 @@ def test_larger_profiles_have_a_job_per_run_and_start_a_run_after_the_one_it_nee
     result = call(checkout, "standard", "-n", "--printshellcmds")
     assert result.returncode == 0, result.stderr
     trained = [line.split("imdl ")[1] for line in result.stdout.splitlines() if "train m" in line]
-    assert trained == [f"train mantranet/{run} --profile standard" for run in ("first", "second")]
+    assert trained == [f"train mantranet/{run} --profile standard" for run in "bac"]
     assert not (checkout / "calls").exists()
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float32, UInt8
 WAVELET = "db8"
 BLOCK = 8
 MAD_OF_NORMAL = 0.6745
+LEAST_RANGE = 1e-3  # below this blocks differ by float rounding
 _LEAD = 3  # coefficients before the one that is centred on the photo's first two pixels
 
 
@@ -27,6 +28,7 @@ def score_map(image_u8: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"
     WAVELET        db8     of the one-level transform of the luminance
     BLOCK          8       coefficients, so a block covers 16 px
     MAD_OF_NORMAL  0.6745  median of |x| for a normal x with deviation 1
+    LEAST_RANGE    1e-3    grey levels; blocks whose noise differs by less are alike
     =============  ======  =========================================================
 
     Returns:
@@ -34,9 +36,9 @@ def score_map(image_u8: UInt8[np.ndarray, "H W 3"]) -> Float32[np.ndarray, "H W"
         constant 0.5 (no evidence) where all blocks are alike, as in a photo of a single block.
     """
     height, width = image_u8.shape[:2]
-    sigma = block_noise(cv2.cvtColor(image_u8, cv2.COLOR_RGB2GRAY).astype(np.float32))
+    sigma = block_noise(cv2.cvtColor(image_u8.astype(np.float32), cv2.COLOR_RGB2GRAY))
     low, high = sigma.min(), sigma.max()
-    if low == high:
+    if high - low < LEAST_RANGE:
         return np.full((height, width), 0.5, np.float32)
     size = (2 * BLOCK * sigma.shape[1], 2 * BLOCK * sigma.shape[0])
     scaled = ((sigma - low) / (high - low)).astype(np.float32)

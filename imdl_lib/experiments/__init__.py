@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import files, paths, profiles, tables
 from ..errors import DataError, RegistryError
-from ..registry import Claim, Figure, Run, Table, Verdict
+from ..registry import Claim, Figure, Run, Table, Verdict, identity
 from . import mantranet
 
 PAPERS: dict[str, ModuleType] = {"mantranet": mantranet}
@@ -180,6 +180,29 @@ def _files(chosen: Table | Figure, profile: str) -> list[Path]:
     return [tables.stored(profile, chosen.id, ".npz"), picture]
 
 
+INDEX_MARKS = ("<!-- index: made by `imdl index` -->", "<!-- end of index -->")
+
+
+def index() -> str:
+    """The README's index of all 62 items, as Markdown between its two marks."""
+    lines = ["| item | what it shows | state | cells |", "|---|---|---|---|"]
+    for entry in listing():
+        shown = [path for path in entry["files"] if path.endswith((".png", ".csv"))]
+        name = f"[{entry['id']}]({shown[-1]})" if shown else entry["id"]
+        cells = f"{entry['cells_filled']}/{entry['cells']}" if entry["cells"] else ""
+        lines.append(f"| {name} | {entry['caption']} | {entry['state']} | {cells} |")
+    return "\n".join([INDEX_MARKS[0], *lines, INDEX_MARKS[1]])
+
+
+def write_index(readme: Path) -> None:
+    """Put the current index into a README, in place of what stands between its marks."""
+    text = readme.read_text()
+    before, rest = text.split(INDEX_MARKS[0])
+    after = rest.split(INDEX_MARKS[1])[1]
+    with files.whole(readme) as temporary:
+        temporary.write_text(before + index() + after)
+
+
 def needs(chosen: Table | Figure) -> tuple[str, ...]:
     """Runs that an item is made of."""
     if isinstance(chosen, Figure):
@@ -189,8 +212,6 @@ def needs(chosen: Table | Figure) -> tuple[str, ...]:
 
 def current(chosen: Table | Figure, profile: str) -> bool:
     """Whether every run of an item is stored and belongs to the registry as it stands."""
-    from ..registry import identity
-
     sizes = profiles.profile(profile)
     for name in needs(chosen):
         found = tables.records(profile, name)

@@ -276,7 +276,7 @@ TABLES = (
         "Against earlier methods",
         "pixel AUC per image, mean, negated where more than half is forged; the published CASIA "
         "is v1+v2 (6,044 images), our real set is CASIA v1 (920)",
-        _cells("Table 8", _table_8()),
+        _cells("Table 8", _table_8(), "reported only"),
     ),
 )
 
@@ -364,24 +364,26 @@ _SHOWN = ("image", "mask", "prediction")
 
 def _draw_curves(data: dict[str, Any]) -> Any:
     auc = dict(zip(data["sets"].tolist(), data["pixel_auc"].tolist(), strict=True))
-    figure, axes = figures.new(1, 4, (12, 3))
-    lines = {}
-    for name in SENSITIVITY:
-        points = [(_amount(k), v) for k, v in auc.items() if k.startswith(f"sensitivity/{name}/")]
-        lines[name] = tuple(np.array(sorted(points)).T) if points else (np.array([]),) * 2
-    figures.curves(axes[0, 0], lines, title="(a) sensitivity", xlabel="parameter", ylabel="AUC")
-    for axis, (name, (unit, amounts)) in zip(axes[0, 1:], DISTORTIONS.items(), strict=True):
-        y = np.array([auc.get(f"four_kinds/{name}={a:g}", np.nan) for a in amounts])
-        line = {"altered": (np.array(amounts), y)}
-        untouched = np.full(len(amounts), auc.get("four_kinds", np.nan))
-        line["untouched"] = (np.array(amounts), untouched)
-        figures.curves(axis, line, title=f"(b) {name}", xlabel=unit, ylabel="pixel AUC per image")
+    figure, axes = figures.new(2, 3, (12, 6.5))
+    for axis, (title, names) in zip(axes[0], SENSITIVITY.items(), strict=True):
+        lines = {name: _sensitivity(auc, name) for name in names}
+        labels = {"xlabel": "parameter, from its least to its greatest", "ylim": (0.3, 1)}
+        figures.curves(axis, lines, title=f"(a) {title}", ylabel="pixel AUC per image", **labels)
+    for axis, (name, (unit, amounts)) in zip(axes[1], DISTORTIONS.items(), strict=True):
+        x = np.array(amounts)
+        y = np.array([auc.get(f"four_kinds/{name}={amount:g}", np.nan) for amount in amounts])
+        untouched = np.full(len(x), auc.get("four_kinds", np.nan))
+        lines = {"disguised": (x, y), "as forged": (x, untouched)}
+        labels = {"xlabel": unit, "ylabel": "pixel AUC per image", "ylim": (0.3, 1)}
+        figures.curves(axis, lines, title=f"(b) {name.replace('_', ' ')}", **labels)
     return figure
 
 
-def _amount(set_name: str) -> float:
-    """The number in a sensitivity set's parameter."""
-    return float(set_name.rsplit("=", 1)[1].rstrip("%"))
+def _sensitivity(auc: dict[str, float], operation: str) -> tuple[np.ndarray, np.ndarray]:
+    """AUC along an operation's parameter; places in [0, 1]."""
+    found = [(name, v) for name, v in auc.items() if name.startswith(f"sensitivity/{operation}/")]
+    points = sorted((float(name.rsplit("=", 1)[1].rstrip("%")), value) for name, value in found)
+    return np.linspace(0, 1, len(points)), np.array([value for _, value in points])
 
 
 def _draw_confusion(data: dict[str, Any]) -> Any:

@@ -71,8 +71,7 @@ class Config:
             if (value := getattr(self, name)) not in known:
                 choice = ", ".join(map(str, known))
                 raise RegistryError(
-                    f"ManTra-Net's {name} is {value!r}, which does not exist. "
-                    f"Choose from {choice}."
+                    f"ManTra-Net's {name} is {value!r}, which does not exist. Choose from {choice}."
                 )
 
     @staticmethod
@@ -201,9 +200,12 @@ class ImcModel(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
         """Class logits on the decision's grid."""
+        return self.decided(image, self.config.decision_stride)
+
+    def decided(self, image: Float[Tensor, "B 3 H W"], stride: int) -> Float[Tensor, "B K h w"]:
+        """Class logits at every ``stride``-th pixel; 1 gives the membership map of fig. 3b."""
         padded = pad_symmetric(self.trace(image), 1)
-        weight, bias = self.decision.weight, self.decision.bias
-        return F.conv2d(padded, weight, bias, self.config.decision_stride)
+        return F.conv2d(padded, self.decision.weight, self.decision.bias, stride)
 
     @property
     def conv_layers(self) -> int:
@@ -422,3 +424,115 @@ def _check_released(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -
                 f"expected {shape}.{others} Give the state dict of the converted "
                 "PyTorch weights; the authors' Keras file is not read."
             )
+
+
+DEPARTURES = (
+    Departure(
+        "filters of the blocks",
+        "16 k and 32 k with k the block's number (table 2)",
+        "16, 32, 64, 128 and 32, 64, 128, 256",
+        "as released",
+        "only doubling gives table 2's 487 K parameters: 486,103; counting up gives 218,663",
+    ),
+    Departure(
+        "parameters of IMC-ResNet",
+        "465 K, 14 convolutions, four units (table 2)",
+        "not released",
+        "462,951: four units of 16, 32, 64, 128 filters, 11 convolutions and three projections",
+        "the printed list gives no count of its own; ours is within 0.5 %",
+    ),
+    Departure(
+        "parameters of IMC-DnCNN",
+        "482 K, 12 convolutions of 72 filters (table 2)",
+        "not released",
+        "515,007, as the printed list adds up to",
+        "the printed count does not follow from the printed list; ours is 6.8 % larger",
+    ),
+    Departure(
+        "SRM maps of the first layer",
+        "3 (table 3: 10 + 3 + 3)",
+        "9, one kernel on each colour",
+        "`srm_per_channel`: 3 by default",
+        "the paper is the default",
+    ),
+    Departure(
+        "first layer of the trace extractor",
+        "32 maps (table 5, wider)",
+        "16 in the released model, by mistake as its authors say",
+        "`first_filters`: 32 by default",
+        "the paper is the default",
+    ),
+    Departure(
+        "sign of Z",
+        "Z = D / sigma (eq. 3)",
+        "|Z|",
+        "`signed`: True by default",
+        "the paper is the default",
+    ),
+    Departure(
+        "sigma of windows",
+        "sigma of the whole feature (eq. 4); none is defined for windows",
+        "one sigma for all windows",
+        "as released",
+        "eq. 4 is the only sigma that the paper defines",
+    ),
+    Departure(
+        "order of reading",
+        "far to near (sec. 4.1)",
+        "7, 15, 31, whole image: near to far",
+        "`far_to_near`: True by default",
+        "the paper is the default",
+    ),
+    Departure(
+        "floor of sigma",
+        "epsilon = 1e-5 (eq. 5)",
+        "1e-6",
+        "`epsilon`: 1e-5 by default",
+        "the paper is the default",
+    ),
+    Departure(
+        "gates of the ConvLSTM",
+        "not stated; its reference uses sigmoids",
+        "clamp(0.2 x + 0.5), Keras' default",
+        "`hard_gates`: sigmoids by default",
+        "the reference is the default",
+    ),
+    Departure(
+        "normalisation after adaptation",
+        "not stated",
+        "batch normalisation; the port uses the batch's own statistics",
+        "each image's own statistics",
+        "a result must not depend on an image's neighbours",
+    ),
+    Departure(
+        "reading without time (FAC and D_F)",
+        "not stated what replaces the ConvLSTM",
+        "not released",
+        "one 7 x 7 convolution to 8 maps, tanh",
+        "the ConvLSTM's kernel, width and range without its memory",
+    ),
+    Departure(
+        "loss of manipulation classification",
+        "cross-entropy; per pixel or per image is not stated",
+        "not released",
+        "of every pixel, averaged; an image's class is the mean probability. Our runs decide on "
+        "every fourth pixel of a row and column (`decision_stride`)",
+        "the network is fully convolutional; the grid saves most of 385 softmaxes a pixel",
+    ),
+    Departure(
+        "operators behind the 385 names",
+        "named in a figure, without definitions",
+        "not released",
+        "OpenCV, Pillow and PyWavelets, see `manipulations.py`",
+        "nothing more is known",
+    ),
+    Departure(
+        "the hierarchy",
+        "7, 25, 49, 96, 185, 385 classes (table 4)",
+        "a figure with 380 leaves and 7, 27, 49, 96, 191, 380 classes",
+        "the paper's counts: five leaves are invented (HistEq C = 0; wavelet strengths 11, 13, "
+        "15, 17), four double-JPEG classes merged into two, and Quantization, AutoContrast and "
+        "HistEq lose their split at HL4",
+        "the smallest changes that give the printed counts",
+    ),
+)

@@ -1,0 +1,52 @@
+"""A workplace without results, for tests that train, score or render at a tiny size."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imdl_lib import paths, profiles
+from imdl_lib.profiles import Profile
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photo packs and forged sets, which every test may share: they depend on recipes alone."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def workplace(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_cache: Path
+) -> Iterator[Path]:
+    """A checkout without results and a cache without runs; no real data."""
+    for name in ("forged", "photos"):
+        (shared_cache / name).mkdir(exist_ok=True)
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        (tmp_path / "cache" / name).symlink_to(shared_cache / name)
+    monkeypatch.setenv("IMDL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("IMDL_DATA", raising=False)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    yield tmp_path
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """A profile of eight training steps on 16 px images, known to the library by its name."""
+    profile = replace(
+        profiles.QUICK,
+        name="tiny",
+        size_px=16,
+        released_size_px=16,
+        batch=8,
+        operation_count=32,
+        operation_samples=64,
+        forged_count=32,
+        forged_samples=64,
+        released_samples=64,
+        minimum_samples=50,
+        test_count=4,
+    )
+    monkeypatch.setitem(profiles.PROFILES, "tiny", profile)
+    return profile

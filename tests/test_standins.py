@@ -1,0 +1,106 @@
+"""Every stand-in can be forged, tells what it stands for, and shares no sample with training."""
+
+from dataclasses import replace
+
+import pytest
+
+from imdl_lib import manipulations, standins
+from imdl_lib.errors import RegistryError
+from imdl_lib.forge import KINDS, check
+from imdl_lib.standins import SETS, stand_in
+
+SOURCES = ("packaged",)
+TRAINING_SEEDS = {0, 1}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_recipe_names_what_exists(name):
+    recipe = stand_in(name).recipe(SOURCES, 20, 64)
+    check(recipe)
+    assert recipe.count > 0 and recipe.size_px > 0
+    assert 0 < recipe.area[0] <= recipe.area[1] < 1
+    assert all(0 <= leaf < len(manipulations.OPERATIONS) for leaf in recipe.leaves)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_it_says_what_it_stands_for(name):
+    assert SETS[name].name == name
+    assert SETS[name].stands_for
+
+
+def test_all_are_of_test_photos_but_the_one_that_shows_the_training_split():
+    assert [s.name for s in SETS.values() if s.part != "test"] == ["operations_train"]
+
+
+def test_a_recipe_is_completed_by_the_profile():
+    recipe = stand_in("nist16").recipe(("packaged", "bsds500"), 200, 96)
+    assert recipe.sources == ("packaged", "bsds500")
+    assert (recipe.count, recipe.size_px) == (100, 576)
+    assert recipe.kinds == ("splice", "copy_move", "removal")
+    assert recipe.jpeg_quality == (90, 100) and recipe.area == (0.02, 0.15)
+    assert recipe.seed == 1004 and recipe.part == "test" and not recipe.cameras
+
+
+def test_every_field_reaches_the_recipe():
+    changes = {
+        "kinds": ("removal",),
+        "seed": 5,
+        "part": "valid",
+        "size_factor": 3.0,
+        "count_factor": 3.0,
+        "jpeg_quality": (1, 2),
+        "cameras": True,
+        "inpainters": ("cloned",),
+        "leaves": (1,),
+        "area": (0.4, 0.5),
+    }
+    plain = standins.StandIn("x", ("splice",), "nothing")
+    keys = [replace(plain, **{k: v}).recipe(SOURCES, 8, 32).key for k, v in changes.items()]
+    assert len({plain.recipe(SOURCES, 8, 32).key, *keys}) == len(changes) + 1
+
+
+def test_two_sets_share_a_seed_only_where_one_is_the_other_distorted():
+    undistorted = [s.seed for s in SETS.values() if not s.distortion]
+    assert len(set(undistorted)) == len(undistorted)
+    assert not TRAINING_SEEDS & {s.seed for s in SETS.values()}
+
+
+def test_distorted_sets_are_the_mixed_set_read_otherwise():
+    mixed = stand_in("four_kinds").recipe(SOURCES, 20, 64)
+    distorted = [s for s in SETS.values() if s.distortion]
+    assert all(s.recipe(SOURCES, 20, 64) == mixed for s in distorted)
+    assert {s.distortion for s in distorted} == {*standins.DISTORTIONS, *standins.REGENERATIONS}
+    assert stand_in("four_kinds/resize=0.3").amount == 0.3
+    assert stand_in("four_kinds/jpeg=50").distortion == "jpeg"
+
+
+def test_every_amount_of_every_distortion_is_a_set():
+    for name, (_, amounts) in standins.DISTORTIONS.items():
+        for amount in amounts:
+            assert stand_in(f"four_kinds/{name}={amount:g}").amount == amount
+
+
+def test_each_of_the_four_kinds_has_its_own_set():
+    for kind in standins.FOUR_KINDS:
+        assert stand_in(f"four_kinds/{kind}").kinds == (kind,)
+    assert set(standins.FOUR_KINDS) < set(KINDS)
+
+
+def test_sensitivity_sets_hold_one_operation_each():
+    chosen = {name: s for name, s in SETS.items() if name.startswith("sensitivity/")}
+    for name, spec in chosen.items():
+        (leaf,) = spec.leaves
+        operation = manipulations.OPERATIONS[leaf]
+        assert name == f"sensitivity/{operation.operation}/{operation.parameter}"
+    assert {name.split("/")[1] for name in chosen} == set(standins.SENSITIVITY)
+    assert "sensitivity/GaussianBlur/k=3" in chosen and "sensitivity/JPEGCompress/Q=100" in chosen
+
+
+def test_a_name_that_does_not_exist():
+    with pytest.raises(RegistryError) as caught:
+        stand_in("casia2")
+    assert str(caught.value) == (
+        "There is no stand-in test set 'casia2'. Choose from columbia, coverage, casia, nist16, "
+        "imd20, casia_d, psbattles, inpainting, operations, operations_train, cameras, "
+        "two_regions, majority, four_kinds."
+    )
