@@ -105,18 +105,19 @@ def architecture(data: dict[str, Any], title: str) -> Figure:
     parts = list(dict.fromkeys(data["part"].tolist()))
     colours = dict(zip(parts, sns.color_palette("pastel", len(parts)), strict=True))
     for row, line in enumerate(lines):
-        part = data["part"][line[0]]
-        axis.text(0.06, -row - 0.1, part, fontsize=8, weight="bold")
         for column, step in enumerate(line):
+            part = data["part"][step]
+            axis.text(column + 0.08, -row - 0.12, part, fontsize=7, weight="bold")
             _box(axis, (column, -row), data, step, colours[part])
     return figure
 
 
 def _lines_of_boxes(parts: list[str], longest: int = 7) -> list[list[int]]:
-    """Steps in lines: a new one for each part, and where one is full."""
-    lines: list[list[int]] = []
+    """Steps in lines: a new one where one is full, and after a part of several steps."""
+    lines: list[list[int]] = [[]]
     for step, part in enumerate(parts):
-        if step == 0 or part != parts[step - 1] or len(lines[-1]) == longest:
+        after_long = step > 0 and part != parts[step - 1] and parts.count(parts[step - 1]) > 1
+        if len(lines[-1]) == longest or after_long:
             lines.append([])
         lines[-1].append(step)
     return lines

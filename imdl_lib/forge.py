@@ -25,7 +25,7 @@ from . import cameras, files, manipulations, paths, photos, shapes
 from .errors import RegistryError
 
 VERSION = 1  # raised when a change below alters what a recipe forges
-SERIAL_BELOW = 256  # starting workers costs more than forging so few samples
+SERIAL_BELOW = 2048  # starting workers costs more than forging so few samples
 CHUNK = 128
 
 Image = UInt8[np.ndarray, "S S 3"]

@@ -76,8 +76,8 @@ def count_scores(
     (array([0, 1]), array([1, 1]))
     """
     bits = np.uint64 if score.dtype == np.float64 else np.uint32
-    key = (score + 0).view(bits)  # + 0 copies, and turns -0.0 into 0.0
-    key <<= 1
+    key = score.copy().view(bits)
+    key <<= 1  # drops the sign of -0.0, too
     key |= truth
     key.sort()
     is_last = np.ones(len(key), bool)

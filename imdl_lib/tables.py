@@ -118,9 +118,10 @@ def _side(source: Source) -> str:
 
 
 def counted(filled: pd.DataFrame) -> tuple[int, int]:
-    """Cells with a value of ours, and cells in all; a described cell (text) counts as filled."""
+    """Cells with a value of ours or a described fact, and cells in all that hold anything."""
     described = (filled["unit"] == "text") & (filled["published"] != "")
-    return int((described | (filled["seeds"] > 0)).sum()), len(filled)
+    done = described | (filled["seeds"] > 0)
+    return int(done.sum()), int((done | (filled["published"] != "")).sum())
 
 
 def text(table: Table, filled: pd.DataFrame, profile: str) -> str:

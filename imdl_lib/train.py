@@ -1,6 +1,7 @@
 """One training loop for every run, on Lightning Fabric: seeds, precision, checkpoints, resume."""
 
 import csv
+import math
 import os
 import platform
 import time
@@ -249,7 +250,7 @@ class _Loop:
         base = self.job.profile.learning_rate
         if self.job.profile.schedule == "cosine":
             warm = min(1.0, (self.state["step"] + 1) / max(1, self.steps // 20))
-            return base * warm * 0.5 * (1 + np.cos(np.pi * self.state["step"] / self.steps))
+            return base * warm * 0.5 * (1 + math.cos(math.pi * self.state["step"] / self.steps))
         losses = [row["valid_loss"] for row in self.state["history"]]
         return base * 0.5 ** _plateaus(losses, patience=20)  # ManTra-Net, sec. 2.3
 

@@ -11,8 +11,10 @@ MASK = torch.zeros(2, 1, 4, 5, dtype=torch.bool)
 
 
 def refused(image: torch.Tensor, mask: torch.Tensor | None = None) -> str:
+    batch = object.__new__(Batch)  # `Batch(...)` would meet the tests' own type checks first
+    vars(batch).update(image=image, mask=mask)
     with pytest.raises(ShapeError) as caught:
-        Batch(image, mask)
+        batch.__post_init__()
     return str(caught.value)
 
 
@@ -63,7 +65,9 @@ def test_no_label_without_masks():
 def test_a_batch_moves_as_a_whole():
     batch = Batch(IMAGE, MASK, torch.tensor([3, 384]), ("a", "b"))
     moved = batch.to("meta")
-    assert {moved.image.device.type, moved.mask.device.type, moved.operation.device.type} == {"meta"}
+    assert {moved.image.device.type, moved.mask.device.type, moved.operation.device.type} == {
+        "meta"
+    }
     assert moved.name == ("a", "b")
     assert batch.image.device.type == "cpu"
     assert Batch(IMAGE).to("meta").mask is None

@@ -175,6 +175,14 @@ def test_f1_at_the_eer_of_the_set_is_one_threshold_for_all(maps):
     assert metrics.pixel_f1_at_eer_pooled(counts) == pytest.approx(pooled, abs=1e-6)
 
 
+def test_a_score_at_the_threshold_is_called_manipulated():
+    prob, mask = one_map([0.75, 0.5, 0.25, 0.25], [True, True, False, False])
+    counts = counts_of(prob, mask)
+    assert metrics.threshold_at_eer(counts) == 0.5
+    assert metrics.pixel_f1_at_set_eer(prob, mask, counts).item() == 1
+    assert metrics.pixel_f1_at_eer_pooled(counts) == 1
+
+
 def test_a_set_of_one_class_has_no_eer():
     prob, mask = one_map([0.1, 0.9], [False, False])
     counts = counts_of(prob, mask)
@@ -214,6 +222,8 @@ def test_image_rates_by_hand():
     score, label = np.array([0.9, 0.8, 0.4, 0.3]), np.array([True, False, True, False])
     assert metrics.image_eer(score, label) == 0.5
     assert metrics.image_tpr_at_fpr(score, label) == 0.5
+    assert metrics.image_tpr_at_fpr(score, label, fpr=0.5) == 1
+    assert metrics.image_eer(np.full(4, 0.3), label) == 0.5
     assert metrics.image_eer(score, score > 0.5) == 0
     assert metrics.image_tpr_at_fpr(1 - score, score > 0.5) == 0
 
@@ -240,6 +250,8 @@ def test_a_map_is_negated_when_more_than_half_is_forged():
     assert torch.equal(flipped[1], 1 - prob[1])
     valid = torch.tensor([[1, 1, 1, 0]], dtype=torch.bool).view(1, 1, 1, 4).expand(2, -1, -1, -1)
     assert torch.equal(metrics.negate_when_mostly_forged(prob, mask, valid), 1 - prob)
+    valid = valid.flip(3)
+    assert torch.equal(metrics.negate_when_mostly_forged(prob, mask, valid)[0], prob[0])
 
 
 @pytest.mark.parametrize("metric", [metrics.pixel_auc_per_image, metrics.pixel_f1_best_per_image])

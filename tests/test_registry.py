@@ -39,7 +39,7 @@ def of(run: Run, profile: Profile = PROFILE, seed: int = 0, base: Run = BASE) ->
 def test_identity_is_stable():
     """Pinned: a change here makes every committed result stale."""
     assert of(RUN) == of(RUN) == "bf8745eed8d6f68e"
-    assert of(STARTED) == "PINNED_STARTED"
+    assert of(STARTED) == "PIN2"
 
 
 @pytest.mark.parametrize(

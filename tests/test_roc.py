@@ -85,6 +85,14 @@ def test_a_score_reaches_a_level_where_it_reaches_its_lowest_score(score, level)
     assert reached == (score >= roc.lowest_score(level))
 
 
+def test_the_lowest_score_of_a_level_is_in_it():
+    lowest = np.array([roc.lowest_score(level) for level in range(roc.LEVELS)], np.float32)
+    level = roc.level_of(torch.from_numpy(lowest)).numpy()
+    alone = np.append(np.diff(lowest) > 0, True)  # near 1 float32 has fewer scores than levels
+    assert np.array_equal(level[alone], np.flatnonzero(alone))
+    assert alone.mean() > 0.7
+
+
 def test_levels_are_fine_and_in_order():
     prob = torch.cat([torch.linspace(0, 1, 100001), torch.tensor([1e-9, 1 - 1e-6])]).sort().values
     level = roc.level_of(prob)

@@ -14,13 +14,14 @@ import torch
 from safetensors import SafetensorError
 
 from imdl_lib import files, profiles, train
+from imdl_lib.batch import Batch
 from imdl_lib.errors import DataError, RegistryError, WeightsError
 from imdl_lib.forge import ForgedSet, Recipe
 from imdl_lib.profiles import Profile
 from imdl_lib.registry import Run
 from imdl_lib.train import Job
 
-CONFIG = {"wider": False, "deeper": False, "first_layer": "conv3"}
+CONFIG = {"wider": False, "deeper": False}
 BASE = Run("mantranet/base", "mantranet.imc", CONFIG | {"level": 0}, ("operation",), ())
 NETWORK = CONFIG | {"windows": (3,)}
 RUN = Run("mantranet/run", "mantranet", NETWORK, ("splice", "enhancement"), ())
@@ -205,6 +206,17 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept(workplace, tiny, mon
         loss = train.STAGES[RUN.stage].loss
         found = np.mean([float(sum(loss(model(b.image), b).values())) for b in batches])
     assert found == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_a_flat_photo_does_not_spoil_the_weights(workplace, tiny):
+    """Its features have no deviation: a root of zero has no slope."""
+    model = job(RUN, tiny).build()
+    image = torch.rand(2, 3, 16, 16)
+    image[1] = 0.5
+    loss = train.STAGES[RUN.stage].loss
+    batch = Batch(image, torch.zeros(2, 1, 16, 16, dtype=torch.bool))
+    sum(loss(model(image), batch).values()).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 def trace(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -420,12 +432,12 @@ def test_released_weights_are_half_precision(workplace, tiny):
 
 
 def test_facts_of_the_first_backbone(tiny):
-    run = replace(BASE, config=BASE.config | {"decision_stride": 4})
+    run = replace(BASE, config=BASE.config | {"first_layer": "conv3"})
     assert train.facts(job(run, tiny)) == {
         "paper_parameters": 486_103,
         "classes": 7,
-        "conv_layers": 9 + 1,
-        "receptive_field_px": 21,
+        "conv_layers": 11,
+        "receptive_field_px": 23,
     }
 
 

@@ -1,0 +1,436 @@
+"""Scores of runs: rows and columns, against slow loops and fake networks with known answers."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import oracles
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from imdl_lib import evaluate, manipulations, metrics, standins, train
+from imdl_lib.batch import Prediction
+from imdl_lib.evaluate import Sample
+from imdl_lib.forge import ForgedSet, Recipe
+from imdl_lib.papers import mantranet
+from imdl_lib.registry import Run
+from imdl_lib.train import Job
+
+MASK_COLUMNS = {
+    "pixel_auc",
+    "pixel_auc_negated",
+    "pixel_f1_at_half",
+    "pixel_f1_best_per_image",
+    "image",
+    "kind",
+    "forged_share",
+    "score",
+}
+RECALLS = {"recall_least", "recall_most", "recall_least_alone"}
+POOLED = {
+    "images",
+    "pixel_auc_pooled",
+    "pixel_f1_best_per_set",
+    "pixel_f1_at_eer_pooled",
+    "image_auc",
+}
+
+
+def job(run: Run, profile) -> Job:
+    return Job(run, profile, 0, {run.id: run})
+
+
+def numbered(count: int, size_px: int = 4, targets: np.ndarray | None = None) -> ForgedSet:
+    """Images that are each filled with their number."""
+    images = np.zeros((count, size_px, size_px, 3), np.uint8)
+    images += np.arange(count, dtype=np.uint8)[:, None, None, None]
+    recipe = Recipe(("operation",), ("packaged",), "test", count, size_px)
+    regions = np.zeros((count, size_px, size_px), np.uint8)
+    return ForgedSet(recipe, images, regions, np.arange(count) if targets is None else targets)
+
+
+def number_of(image: torch.Tensor) -> list[int]:
+    return (image[:, 0, 0, 0] * 255).round().int().tolist()
+
+
+class Bright(nn.Module):
+    """Marks bright pixels, as sharply as they are bright."""
+
+    def forward(self, image: torch.Tensor) -> Prediction:
+        prob = image.mean(1, keepdim=True)
+        return Prediction(prob.logit(eps=1e-4), prob.mean((1, 2, 3)).logit(eps=1e-4))
+
+
+# Localization
+
+
+@pytest.fixture
+def photos() -> list[Sample]:
+    """Four images of two sizes, some authentic, bright where they are forged, with noise."""
+    rng, out = np.random.default_rng(0), []
+    for i, (height, width) in enumerate([(8, 12), (8, 12), (6, 10), (6, 10)]):
+        regions = np.zeros((height, width), np.uint8)
+        if i != 2:
+            regions[2:5, 1 : 4 + i] = 1
+        light = rng.integers(0, 200, (height, width)) + 40 * (regions > 0)
+        image = np.repeat(light[..., None], 3, axis=2).astype(np.uint8)
+        out.append(Sample(f"{i:05d}", "splice" if i != 2 else "authentic", image, regions))
+    return out
+
+
+def test_rows_of_masks(photos):
+    rows = evaluate.score_masks(Bright(), iter(photos)).rows
+    assert [row["image"] for row in rows] == ["00000", "00001", "00002", "00003"]
+    assert [row["kind"] for row in rows] == ["splice", "splice", "authentic", "splice"]
+    assert all(set(row) == MASK_COLUMNS for row in rows)
+    for row, photo in zip(rows, photos, strict=True):
+        score, truth = photo.image[..., 0].ravel() / 255, photo.regions.ravel() > 0
+        assert row["forged_share"] == pytest.approx(truth.mean())
+        assert row["score"] == pytest.approx(score.mean(), abs=1e-3)
+        if not truth.any():
+            assert np.isnan(row["pixel_auc"])
+            continue
+        assert row["pixel_auc"] == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-3)
+        assert row["pixel_f1_best_per_image"] == pytest.approx(
+            oracles.best_f1(score, truth), abs=1e-3
+        )
+        assert row["pixel_f1_at_half"] == pytest.approx(oracles.f1(score > 0.5, truth), abs=1e-3)
+
+
+def test_pooled_values_are_those_of_all_pixels_together(photos):
+    (pooled,) = evaluate.score_masks(Bright(), iter(photos)).pooled
+    score = np.concatenate([photo.image[..., 0].ravel() / 255 for photo in photos])
+    truth = np.concatenate([photo.regions.ravel() > 0 for photo in photos])
+    assert set(pooled) == POOLED
+    assert pooled["images"] == 4
+    assert pooled["pixel_auc_pooled"] == pytest.approx(
+        oracles.auc_by_pairs(score, truth), abs=1e-3
+    )
+    assert pooled["pixel_f1_best_per_set"] == pytest.approx(oracles.best_f1(score, truth), abs=1e-3)
+    counts = metrics.ScoreCounts()
+    prob = torch.from_numpy(score).float().logit(eps=1e-4).sigmoid()
+    counts.add(prob[None, None, None], torch.from_numpy(truth)[None, None, None])
+    assert pooled["pixel_f1_at_eer_pooled"] == pytest.approx(metrics.pixel_f1_at_eer_pooled(counts))
+    means = np.array([photo.image[..., 0].mean() for photo in photos])
+    forged = np.array([True, True, False, True])
+    assert pooled["image_auc"] == pytest.approx(oracles.auc_by_pairs(means, forged))
+
+
+def test_a_score_does_not_depend_on_neighbours(photos, monkeypatch):
+    together = evaluate.score_masks(Bright(), iter(photos))
+    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 1)
+    alone = evaluate.score_masks(Bright(), iter(photos))
+    pd.testing.assert_frame_equal(pd.DataFrame(together.rows), pd.DataFrame(alone.rows))
+    assert together.pooled == alone.pooled
+
+
+def test_batches_hold_one_size_and_few_pixels(photos, monkeypatch):
+    seen = []
+
+    def predict(model, images):
+        seen.append(images.shape)
+        return torch.zeros(len(images), 1, *images.shape[1:3]), torch.zeros(len(images))
+
+    monkeypatch.setattr(evaluate, "predict", predict)
+    evaluate.score_masks(Bright(), iter(photos))
+    assert seen == [(2, 8, 12, 3), (2, 6, 10, 3)]
+    seen.clear()
+    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 8 * 12)
+    evaluate.score_masks(Bright(), iter(photos))
+    assert seen == [(1, 8, 12, 3), (1, 8, 12, 3), (2, 6, 10, 3)]
+
+
+def test_negation_helps_where_most_is_forged():
+    regions = np.ones((8, 8), np.uint8)
+    regions[:3] = 0
+    image = np.repeat(np.where(regions, 20, 220)[..., None], 3, axis=2).astype(np.uint8)
+    (row,) = evaluate.score_masks(Bright(), iter([Sample("a", "splice", image, regions)])).rows
+    assert row["pixel_auc"] == 0
+    assert row["pixel_auc_negated"] == 1
+
+
+def test_no_image_no_rows():
+    assert evaluate.score_masks(Bright(), iter([])) == evaluate.Scored([], [])
+
+
+def test_recalls_of_two_regions():
+    """Region 1 is bright, region 2 darker than the background, but bright in its own half."""
+
+    class Relative(nn.Module):
+        """Marks what is brighter than the image's mean."""
+
+        def forward(self, image: torch.Tensor) -> Prediction:
+            light = image.mean(1, keepdim=True)
+            logits = 20 * (light - light.mean((2, 3), keepdim=True))
+            return Prediction(logits, logits.mean((1, 2, 3)))
+
+    light = np.full((8, 16), 180, np.uint8)  # the left half
+    light[:, 8:] = 60  # the right half
+    regions = np.zeros((8, 16), np.uint8)
+    regions[2:6, 2:6], regions[2:6, 10:14] = 1, 2
+    light[regions == 1], light[regions == 2] = 250, 100
+    image = np.repeat(light[..., None], 3, axis=2)
+    (row,) = evaluate.score_masks(Relative(), iter([Sample("a", "two", image, regions)])).rows
+    assert set(row) == MASK_COLUMNS | RECALLS
+    assert row["recall_most"] == 1
+    assert row["recall_least"] == 0
+    assert row["recall_least_alone"] == 1
+    mirrored = Sample("a", "two", image[:, ::-1].copy(), regions[:, ::-1].copy())
+    (other,) = evaluate.score_masks(Relative(), iter([mirrored])).rows
+    assert [other[name] for name in sorted(RECALLS)] == [row[name] for name in sorted(RECALLS)]
+
+
+# Distortions
+
+
+@pytest.fixture
+def photo() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (40, 50, 3), np.uint8), (5, 5), 0)
+    regions = np.zeros((40, 50), np.uint8)
+    regions[10:30, 12:36] = 1
+    return image, regions
+
+
+@pytest.mark.parametrize("scale", standins.DISTORTIONS["resize"][1])
+def test_resize_changes_image_and_regions_alike(photo, scale):
+    image, regions = evaluate.distort(*photo, "resize", scale)
+    assert image.shape == (round(40 * scale), round(50 * scale), 3)
+    assert regions.shape == image.shape[:2]
+    assert set(np.unique(regions)) == {0, 1}
+    assert regions.mean() == pytest.approx(photo[1].mean(), rel=0.15)
+
+
+EVERY = [(name, amounts[-1]) for name, (_, amounts) in standins.DISTORTIONS.items()]
+EVERY += list(standins.REGENERATIONS.items())
+
+
+@pytest.mark.parametrize("how, amount", EVERY)
+def test_distortions_change_the_image_and_keep_the_regions(photo, how, amount):
+    image, regions = evaluate.distort(*photo, how, float(amount))
+    again, _ = evaluate.distort(*photo, how, float(amount))
+    assert np.array_equal(image, again)
+    assert image.dtype == np.uint8 and image.ndim == 3
+    if how != "resize":
+        assert image.shape == photo[0].shape and not np.array_equal(image, photo[0])
+        assert np.array_equal(regions, photo[1])
+    if how == "blur_edges":
+        far = cv2.erode(1 - photo[1], np.ones((23, 23), np.uint8)) > 0
+        assert far.any() and np.array_equal(image[far], photo[0][far])
+
+
+def test_no_distortion_leaves_all_as_it_is(photo):
+    image, regions = evaluate.distort(*photo, "", 0.0)
+    assert image is photo[0] and regions is photo[1]
+
+
+# Manipulation classification
+
+
+def imc(level: int) -> mantranet.ImcModel:
+    config = mantranet.Config(wider=False, deeper=False, level=level, width=0.125)
+    return mantranet.ImcModel(config).eval()
+
+
+@pytest.mark.parametrize("level", [0, 2, 5])
+def test_operations_against_a_slow_loop(level):
+    leaves = np.random.default_rng(1).integers(0, 385, 30)
+    classes = manipulations.CLASSES[level]
+    prob = np.random.default_rng(2).random((30, classes))
+    hierarchy = manipulations.HIERARCHY
+    for i in range(0, 30, 3):  # a third is right
+        prob[i, hierarchy[level][leaves[i]]] = 2
+    prob /= prob.sum(1, keepdims=True)
+    model = imc(level)
+    model.forward = lambda image: (
+        torch.from_numpy(prob[number_of(image)]).float().log()[..., None, None].expand(-1, -1, 2, 2)
+    )
+    rows = evaluate.score_operations(model, numbered(30, targets=leaves), 7)
+    assert len(rows) == 30
+    for i, row in enumerate(rows):
+        true = hierarchy[level][leaves[i]]
+        order = sorted(range(classes), key=lambda c, i=i: -prob[i, c])
+        assert row["image"] == f"{i:05d}" and row["leaf"] == leaves[i]
+        for k in (1, 3, 5, 10):
+            assert row[f"top_{k}"] == int(true in order[:k])
+        said = next(leaf for leaf in range(385) if hierarchy[level][leaf] == order[0])
+        for coarse in range(level + 1):
+            right = hierarchy[coarse][said] == hierarchy[coarse][leaves[i]]
+            assert row[f"correct_{coarse}"] == int(right)
+        assert f"correct_{level + 1}" not in row
+        if level:
+            assert row["said_1"] == hierarchy[1][said]
+            inside = row["wrong_inside_1"]
+            expected = int(hierarchy[1][said] == hierarchy[1][leaves[i]])
+            assert np.isnan(inside) if order[0] == true else inside == expected
+
+
+def test_parents():
+    for fine in range(6):
+        for coarse in range(fine + 1):
+            found = evaluate.parents(fine, coarse)
+            for leaf in range(385):
+                true = manipulations.HIERARCHY[coarse][leaf]
+                assert found[manipulations.HIERARCHY[fine][leaf]] == true
+
+
+def test_cameras_by_their_neighbours():
+    """Camera 0 lies near 0, camera 1 near 10; two fitted images bear the other's number."""
+    camera = np.tile([0, 0, 1, 1], 12)  # fitted and tested images of both
+    place = 10.0 * camera + np.random.default_rng(0).random(len(camera))
+    told = camera.copy()
+    told[0], told[2] = 1, 0  # outvoted by six neighbours
+    told[1] = 1  # tested: is near camera 0
+    model = imc(0)
+    model.features = lambda image: (
+        torch.tensor([[place[i], 0.0] for i in number_of(image)])[..., None, None].expand(
+            -1, -1, 3, 3
+        )
+    )
+    rows = evaluate.score_cameras(model, numbered(len(told), targets=told), 5)
+    assert [row["image"] for row in rows] == [f"{i:05d}" for i in range(1, len(told), 2)]
+    assert [row["camera"] for row in rows] == told[1::2].tolist()
+    assert [row["camera_correct"] for row in rows] == [0] + [1] * (len(rows) - 1)
+
+
+def test_cameras_against_a_slow_loop():
+    rng = np.random.default_rng(3)
+    camera, feature = rng.integers(0, 10, 60), rng.random((60, 4))
+    feature[:, 0] += camera / 10
+    model = imc(0)
+    model.features = lambda image: torch.from_numpy(feature[number_of(image)]).float()[
+        ..., None, None
+    ]
+    rows = evaluate.score_cameras(model, numbered(60, targets=camera), 16)
+    for row in rows:
+        here = feature[int(row["image"])]
+        fitted = sorted(range(0, 60, 2), key=lambda i, p=here: ((feature[i] - p) ** 2).sum())
+        votes = [camera[i] for i in fitted[: evaluate.NEIGHBOURS]]
+        most = max(votes.count(v) for v in votes)
+        said = min(v for v in votes if votes.count(v) == most)
+        assert row["camera_correct"] == int(said == camera[int(row["image"])])
+
+
+def test_membership_of_the_class_that_fits():
+    """The network puts a mask's pixels into one class; the control's mask lies elsewhere."""
+    forged = numbered(2, 8)
+    regions = forged.regions.copy()
+    regions[:, :4, :4] = 1
+    forged = replace(forged, regions=regions)
+    logits = torch.zeros(2, 7, 8, 8)
+    logits[0, 3, :4, :4] = 5.0
+    logits[1, 5, :4, :4] = 5.0
+    model = imc(0)
+    model.forward = lambda image: logits[number_of(image)]
+    rows = evaluate.score_membership(model, forged, 1)
+    assert [row["membership_auc"] for row in rows] == [1.0, 1.0]
+    for row in rows:  # the shifted mask lies where every family's map is flat or low
+        assert row["membership_auc_shuffled"] == pytest.approx(1 - 0.5 * 32 / 48, abs=0.01)
+
+
+# Jobs
+
+
+TINY = {"wider": False, "deeper": False, "first_layer": "conv3", "level": 1, "decision_stride": 1}
+TESTS = ("operations", "cameras", evaluate.MEMBERSHIP)
+IMC = Run("mantranet/tiny-imc", "mantranet.imc", TINY, ("operation",), TESTS)
+SETS = ("four_kinds", "four_kinds/resize=0.5", "two_regions", "casia1")
+ELA = Run("mantranet/ela", "baseline.ela", {}, (), SETS)
+
+
+def stored(one: Job, name: str) -> pd.DataFrame:
+    return pd.read_csv(one.folder / f"{name}.csv", dtype={"image": str})
+
+
+def test_a_classification_run_is_rebuilt_once(workplace, tiny):
+    one = job(IMC, tiny)
+    assert not evaluate.finished(one)
+    assert evaluate.rebuild(one, progress=False)
+    rows = stored(one, "per_image")
+    assert rows.groupby("set").size().to_dict() == {
+        "operations": 20,
+        "cameras": 8,  # the other eight fit
+        evaluate.MEMBERSHIP: 4,
+    }
+    assert list(rows.columns) == [
+        "set",
+        "image",
+        "leaf",
+        *(f"top_{k}" for k in evaluate.TOP),
+        "correct_0",
+        "correct_1",
+        "said_1",
+        "wrong_inside_1",
+        "camera",
+        "camera_correct",
+        "membership_auc",
+        "membership_auc_shuffled",
+    ]
+    assert rows["image"].str.fullmatch(r"\d{5}").all()
+    assert train.read_record(one)["sets"] == list(TESTS)
+    before = (one.folder / "per_image.csv").stat().st_mtime_ns
+    assert evaluate.finished(one)
+    assert not evaluate.rebuild(one, progress=False)
+    assert (one.folder / "per_image.csv").stat().st_mtime_ns == before
+
+
+def test_a_run_is_scored_again_where_a_set_is_new(workplace, tiny):
+    one = job(replace(ELA, tests=SETS[:1]), tiny)
+    assert evaluate.rebuild(one, progress=False)
+    assert evaluate.rebuild(job(ELA, tiny), progress=False)
+    assert set(stored(one, "pooled")["set"]) == set(SETS[:3])
+
+
+def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
+    one = job(ELA, tiny)
+    evaluate.rebuild(one, progress=False)
+    rows, pooled = stored(one, "per_image"), stored(one, "pooled")
+    assert set(rows.columns) == MASK_COLUMNS | RECALLS | {"set"}
+    assert rows.groupby("set").size().to_dict() == dict.fromkeys(SETS[:3], 4)
+    assert set(rows["kind"]) == {*standins.FOUR_KINDS, "two_regions"}
+    assert rows.loc[rows["set"] != "two_regions", list(RECALLS)].isna().all().all()
+    assert rows.loc[rows["set"] == "two_regions", list(RECALLS)].notna().all().all()
+    assert set(pooled.columns) == POOLED | {"set"}
+    assert pooled["images"].tolist() == [4, 4, 4]
+    assert train.read_record(one)["sets"] == list(SETS[:3])
+    assert not evaluate.at_hand("casia1")
+    assert evaluate.finished(one)  # what is not at hand is not waited for
+
+
+def test_rows_have_four_digits(workplace, tiny):
+    one = job(replace(ELA, tests=("four_kinds",)), tiny)
+    evaluate.rebuild(one, progress=False)
+    for text in (one.folder / "per_image.csv").read_text().splitlines()[1:]:
+        assert all(len(cell.partition(".")[2]) <= 4 for cell in text.split(","))
+
+
+def test_samples_of_a_distorted_set_are_those_of_its_origin(workplace, tiny):
+    one = job(ELA, tiny)
+    plain = list(evaluate.samples(one, "four_kinds"))
+    small = list(evaluate.samples(one, "four_kinds/resize=0.5"))
+    assert [(s.name, s.kind) for s in plain] == [(s.name, s.kind) for s in small]
+    for whole, half in zip(plain, small, strict=True):
+        assert half.image.shape == (8, 8, 3) and whole.image.shape == (16, 16, 3)
+        image, _ = evaluate.distort(whole.image, whole.regions, "resize", 0.5)
+        assert np.array_equal(half.image, image)
+
+
+def test_samples_of_a_real_set(workplace, tiny, monkeypatch):
+    """Images without masks are authentic: nothing of them is forged."""
+    root = workplace / "real"
+    monkeypatch.setenv("IMDL_DATA", str(root))
+    light = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    mask = np.zeros((8, 12), np.uint8)
+    mask[:2] = 255
+    places = {"images/Sp_D_a_1.png": light, "masks/Sp_D_a_1.png": mask}
+    places["authentic/Au_ani_1.png"] = light
+    for name, pixels in places.items():
+        (root / "casia1" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(root / "casia1" / name)
+    forged, authentic = evaluate.samples(job(ELA, tiny), "casia1")
+    assert (forged.kind, forged.regions.sum()) == ("splice", 24)
+    assert (authentic.kind, authentic.regions.sum()) == ("authentic", 0)
+    assert np.array_equal(forged.image, light)
