@@ -21,7 +21,7 @@ module only ever needs those before it::
     tables, figures        rows in, text and pictures out
     pictures, claims       what figures show of trained networks; how claims are judged
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
-    detect, cli            one photo; the ``imdl`` command
+    detect, exercises, cli one photo; checks of answers; the ``imdl`` command
 """
 
 __version__ = "0.1.0"

@@ -20,6 +20,12 @@ def counts_of(score, truth):
     return counts
 
 
+@pytest.fixture(scope="module")
+def lowest():
+    """The lowest score of each level."""
+    return np.array([roc.lowest_score(level) for level in range(roc.LEVELS)], np.float32)
+
+
 # Exact counts
 
 
@@ -85,20 +91,18 @@ def test_a_score_reaches_a_level_where_it_reaches_its_lowest_score(score, level)
     assert reached == (score >= roc.lowest_score(level))
 
 
-def test_the_lowest_score_of_a_level_is_in_it():
-    lowest = np.array([roc.lowest_score(level) for level in range(roc.LEVELS)], np.float32)
+def test_the_lowest_score_of_a_level_is_in_it(lowest):
     level = roc.level_of(torch.from_numpy(lowest)).numpy()
     alone = np.append(np.diff(lowest) > 0, True)  # near 1 float32 has fewer scores than levels
     assert np.array_equal(level[alone], np.flatnonzero(alone))
     assert alone.mean() > 0.7
 
 
-def test_levels_are_fine_and_in_order():
+def test_levels_are_fine_and_in_order(lowest):
     prob = torch.cat([torch.linspace(0, 1, 100001), torch.tensor([1e-9, 1 - 1e-6])]).sort().values
     level = roc.level_of(prob)
     assert (level.diff() >= 0).all()
     assert (level[0], level[-1]) == (0, roc.LEVELS - 1)
-    lowest = np.array([roc.lowest_score(k) for k in range(roc.LEVELS)])
     assert np.diff(lowest).max() <= 2**-11
     inner = slice(1, roc.LEVELS // 2)
     assert (np.diff(lowest)[inner] / lowest[inner]).max() <= 2**-10

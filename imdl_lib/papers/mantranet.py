@@ -99,7 +99,8 @@ class FirstLayer(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        kind, total = config.first_layer, config.first_filters or (32 if config.wider else 16)
+        full = 72 if config.backbone == "dncnn" else 32 if config.wider else 16
+        kind, total = config.first_layer, config.first_filters or full
         self.free = self.srm = self.bayar = None
         if kind == "srm" or kind == "combined":
             self.srm = SRMConv2d(config.srm_per_channel)
@@ -173,9 +174,6 @@ class Trace(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.first = FirstLayer(config)
-        if config.backbone == "dncnn":  # its first block has as many filters as the others
-            self.first.free = SymmetricConv2d(3, config.channels(72), 3)
-            self.first.parts, self.first.channels = [self.first.free], config.channels(72)
         body = {"vgg": vgg, "resnet": resnet, "dncnn": dncnn}[config.backbone]
         self.body = body(config, self.first.channels)
         self.channels = self.body[-1].out_channels
@@ -293,7 +291,9 @@ class Deviation(nn.Module):
         stacked = torch.stack([feature - mean for mean in means])  # (T, B, C, H, W)
         if self.config.deviation == "z":
             floor = self.config.epsilon + self.floor.clamp(min=0)
-            stacked = stacked / torch.maximum(global_sigma(feature), floor)  # eq. 3 and 5
+            # eq. 3 and 5, with the maximum of squares: a root's slope at 0 is infinite
+            variance = feature.var((2, 3), unbiased=False, keepdim=True)
+            stacked = stacked / torch.maximum(variance, floor**2).sqrt()
         if not self.config.signed:
             stacked = stacked.abs()
         return stacked.flip(0) if self.config.far_to_near else stacked
@@ -302,6 +302,12 @@ class Deviation(nn.Module):
 def hard_sigmoid(x: Tensor) -> Tensor:
     """Keras' piecewise linear gate, clamp(0.2 x + 0.5)."""
     return (0.2 * x + 0.5).clamp(0, 1)
+
+
+def normalise(feature: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """Zero mean and unit variance of each image and channel; a single pixel becomes zero."""
+    variance = feature.var((2, 3), unbiased=False, keepdim=True)
+    return (feature - global_mean(feature)) / (variance + 1e-3).sqrt()
 
 
 class ConvLSTM(nn.Module):
@@ -365,7 +371,9 @@ class Model(nn.Module):
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A map for images of any size; an image's score is the mean of its map (sec. 5.1)."""
         featex = self.trace(image)
-        adapted = F.instance_norm(self.adapt(featex), eps=1e-3)
+        adapted = self.adapt(featex).float()
+        if self.config.deviation == "z":  # per image, it would turn D_F into Z_F
+            adapted = normalise(adapted)
         logits = self.decide(self.read(self.deviation(adapted)))
         score = logits.float().sigmoid().mean((1, 2, 3)).logit(eps=1e-6)
         return Prediction(logits, score, {"featex": featex})
@@ -501,15 +509,15 @@ DEPARTURES = (
         "normalisation after adaptation",
         "not stated",
         "batch normalisation; the port uses the batch's own statistics",
-        "each image's own statistics",
-        "a result must not depend on an image's neighbours",
+        "each image's own statistics, and none before the raw deviation D_F",
+        "a result must not depend on its neighbours; per image, D_F would become Z_F",
     ),
     Departure(
         "reading without time (FAC and D_F)",
         "not stated what replaces the ConvLSTM",
         "not released",
         "one 7 x 7 convolution to 8 maps, tanh",
-        "the ConvLSTM's kernel, width and range without its memory",
+        "the ConvLSTM's kernel, width and range without its memory; it has fewer weights",
     ),
     Departure(
         "loss of manipulation classification",

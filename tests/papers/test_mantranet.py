@@ -366,12 +366,10 @@ def test_any_size(size):
     assert prediction.logits.isfinite().all() and prediction.score_logit.isfinite().all()
 
 
-@pytest.mark.xfail(strict=True, reason="instance_norm refuses a single pixel")
 def test_one_pixel():
     assert Model(SMALL).eval()(image_of(1, 1)).logits.isfinite().all()
 
 
-@pytest.mark.xfail(strict=True, reason="the gradient of sqrt(0) is infinite")
 def test_a_flat_image_gives_finite_gradients():
     model, image = Model(SMALL), torch.full((1, 3, 8, 8), 0.5)
     mantranet.loss(model(image), forged(image))["mask"].backward()
@@ -424,7 +422,6 @@ def test_gradients_reach_every_weight_of_the_classifier(backbone, first_layer):
     assert without_gradient(model) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the default first layer leaves Bayar kernels behind")
 def test_dncnn_has_no_weight_that_it_does_not_use():
     model = Trace(Config(width=0.125, backbone="dncnn"))
     model(image_of(8, 8)).sum().backward()
