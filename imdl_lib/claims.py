@@ -43,10 +43,15 @@ def values(profile: str, source: Source) -> pd.DataFrame:
         found = found[in_set]
     if not len(found) or source.column not in found or found[source.column].isna().all():
         raise Missing(source, source.set not in standins.SETS and "*" not in source.set)
-    group = found["set"] if source.set.endswith("/*") else ""
-    key = found["seed"] + "/" + group + "/" + found["image"]
+    key = found["seed"] + "/" + found["set"].map(_scenes) + "/" + found["image"]
     out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale})
     return out.dropna()
+
+
+def _scenes(name: str) -> str:
+    """What a set's images show: a distorted set shows what its original shows."""
+    distorted = name in standins.SETS and standins.SETS[name].distortion
+    return name.split("/")[0] if distorted else name
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def ruled(rule: Callable[[str], Verdict]) -> Judge:
     return judge
 
 
-def higher(*pairs: tuple[Source, Source], by: float = 0.0) -> Judge:
+def higher(*pairs: tuple[Source, Source], by: float | int = 0.0) -> Judge:
     """Each first source exceeds its second by more than ``by`` (in the sources' unit)."""
 
     def rule(profile: str) -> Verdict:
@@ -108,12 +113,12 @@ def higher(*pairs: tuple[Source, Source], by: float = 0.0) -> Judge:
             verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
             said.append(f"{_name(a, b)} - {_name(b, a)} {change}")
         runs = [source.run for pair in pairs for source in pair]
-        return _together(profile, verdicts, said, runs)
+        return decided(profile, verdicts, said, runs)
 
     return ruled(rule)
 
 
-def close(tolerance: float, *sources: Source) -> Judge:
+def close(tolerance: float | int, *sources: Source) -> Judge:
     """Any two sources differ by at most ``tolerance``."""
 
     def rule(profile: str) -> Verdict:
@@ -122,12 +127,12 @@ def close(tolerance: float, *sources: Source) -> Judge:
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
         said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
-        return _together(profile, [verdict], [said], [s.run for s in sources])
+        return decided(profile, [verdict], [said], [s.run for s in sources])
 
     return ruled(rule)
 
 
-def above(level: float, *sources: Source) -> Judge:
+def above(level: float | int, *sources: Source) -> Judge:
     """The mean of each source lies above ``level``."""
 
     def rule(profile: str) -> Verdict:
@@ -137,7 +142,7 @@ def above(level: float, *sources: Source) -> Judge:
             got = _interval(sample.mean(), _means(sample, np.random.default_rng(0)), len(sample))
             verdicts.append(HELD if got.low > level else FAILED if got.high < level else OPEN)
             said.append(f"{source.set} {source.column} {got}, level {level:g}")
-        return _together(profile, verdicts, said, [s.run for s in sources])
+        return decided(profile, verdicts, said, [s.run for s in sources])
 
     return ruled(rule)
 
@@ -152,7 +157,7 @@ def series(
         y = np.array([values(profile, source)["value"].mean() for source in points.values()])
         holds, said = measure(x, y)
         runs = [source.run for source in points.values()]
-        return _together(profile, [HELD if holds else FAILED], [said], runs)
+        return decided(profile, [HELD if holds else FAILED], [said], runs)
 
     return ruled(rule)
 
@@ -164,7 +169,8 @@ def _name(source: Source, other: Source) -> str:
     return source.set if source.set != other.set else source.column
 
 
-def _together(profile: str, verdicts: list[str], said: list[str], runs: list[str]) -> Verdict:
+def decided(profile: str, verdicts: list[str], said: list[str], runs: list[str]) -> Verdict:
+    """One verdict of several: all must hold; too small a budget excuses a failure."""
     verdict = FAILED if FAILED in verdicts else OPEN if OPEN in verdicts else HELD
     evidence = "; ".join(said)
     if len(verdicts) > 1:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Screen
 
 from . import datasets, experiments, fetch, files, paths, profiles
-from .errors import ImdlError, RegistryError
+from .errors import DataError, ImdlError, RegistryError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 data = typer.Typer(no_args_is_help=True, help="Photos and test sets: what there is, get, check.")
@@ -111,6 +111,8 @@ def claims(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
 def notebook(path: Path, profile: ProfileName = "standard") -> None:
     """Execute a notebook at a profile into build/<profile>/notebooks, and make a page of it."""
     profiles.profile(profile)
+    if not path.is_file():
+        raise DataError(f"There is no notebook {path}. Expected a file. Check the path.")
     folder = paths.build(profile) / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
     executed = folder / path.name
@@ -147,7 +149,7 @@ def summary(profile: ProfileName = "quick") -> None:
     stages = _stages(profile)
     report = {
         "profile": profile,
-        "wall_minutes": round(sum(stages.values()), 2),
+        "wall_minutes": round(float(sum(stages.values())), 2),
         "stages": stages,
         "machine": _machine(),
         "made": [e["id"] for e in items if e["state"] == "made"],
@@ -189,7 +191,7 @@ def _machine() -> str:
 @data.command("info")
 def data_info(name: Annotated[str, typer.Argument()] = "") -> None:
     """What a set holds, its licence and source, where it goes, what is missing."""
-    names = [name] if name else [*fetch.SETS, *(n for n in datasets.SPECS if n not in fetch.SETS)]
+    names = [_set(name)] if name else _sets()
     told = (datasets.info(n) if n in datasets.SPECS else fetch.info(n) for n in names)
     print("\n\n".join(told))
 
@@ -197,13 +199,13 @@ def data_info(name: Annotated[str, typer.Argument()] = "") -> None:
 @data.command("get")
 def data_get(name: str) -> None:
     """Download a set file by file; what is there and whole is kept."""
-    print(fetch.get(name, progress=_progress()))
+    print(fetch.get(_set(name), progress=_progress()))
 
 
 @data.command("check")
 def data_check(name: str) -> None:
     """Compare a set's files with their checksums, or its masks with its images."""
-    if name not in datasets.SPECS or name in fetch.SETS:
+    if _set(name) not in datasets.SPECS or name in fetch.SETS:
         print(fetch.check(name))
         return
     faults = datasets.check(name, progress=_progress())
@@ -255,6 +257,20 @@ def _paper(name: str) -> str:
     if name not in experiments.PAPERS:
         raise RegistryError(
             f"There is no paper {name!r} here. Choose from {', '.join(experiments.PAPERS)}."
+        )
+    return name
+
+
+def _sets() -> list[str]:
+    """Every set of photos or test images, the fetched ones first."""
+    return list(dict.fromkeys(["packaged", *fetch.SETS, *datasets.SPECS]))
+
+
+def _set(name: str) -> str:
+    if name not in _sets():
+        raise RegistryError(
+            f"There is no set `{name}`. Expected one of {', '.join(_sets())}. "
+            "`imdl data info` describes each."
         )
     return name
 

@@ -20,7 +20,9 @@ STYLE = {
 MAP_COLOURS = "inferno"  # probability maps: dark = pristine, bright = manipulated
 
 
-def new(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+def new(
+    rows: int, columns: int, size: tuple[float | int, float | int]
+) -> tuple[Figure, np.ndarray]:
     """A figure in the house style with a (rows, columns) array of axes; size in inches.
 
     It belongs to no global list of figures, so nothing is displayed twice.
@@ -80,7 +82,7 @@ def confusion(axis: plt.Axes, matrix: np.ndarray, names: tuple[str, ...]) -> Non
     axis.set(xlabel="said", ylabel="true")
 
 
-def curves(axis: plt.Axes, lines: dict[str, tuple[np.ndarray, np.ndarray]], **labels: str) -> None:
+def curves(axis: plt.Axes, lines: dict[str, tuple[np.ndarray, np.ndarray]], **labels: Any) -> None:
     """Named lines of (x, y) with markers and a legend; ``labels`` are the axis' own."""
     for (name, (x, y)), colour in zip(
         lines.items(), sns.color_palette("colorblind", len(lines)), strict=True

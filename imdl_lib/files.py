@@ -71,8 +71,12 @@ def only_one(path: Path, what: str, wait: bool = False) -> Iterator[None]:
     Raises:
         DataError: another process holds it and ``wait`` is False.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as handle:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with opened as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:

@@ -313,12 +313,16 @@ _ARRAYS = {"images": np.uint8, "regions": np.uint8, "targets": np.int64}
 
 
 def _forge_into(folder: Path, recipe: Recipe, progress: bool) -> None:
+    for left in folder.parent.glob(f"{folder.name}.*.part"):  # by a killed process
+        shutil.rmtree(left, ignore_errors=True)
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True, exist_ok=True)
     n, s = recipe.count, recipe.size_px
     try:
         for name, axes in (("images", (n, s, s, 3)), ("regions", (n, s, s)), ("targets", (n,))):
-            np.lib.format.open_memmap(part / f"{name}.npy", "w+", _ARRAYS[name], axes)
+            file = part / f"{name}.npy"
+            np.lib.format.open_memmap(file, "w+", _ARRAYS[name], axes)
+            _reserve(file)
         _pack(recipe)  # decoded once, here, not once per worker
         _fill_all(part, recipe, progress)
         files.write_json(part / "recipe.json", asdict(recipe))
@@ -327,6 +331,13 @@ def _forge_into(folder: Path, recipe: Recipe, progress: bool) -> None:
         raise files.cannot_write(folder, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _reserve(file: Path) -> None:
+    """Take a mapped file's space now: a disk that fills later would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as handle:
+            os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
 
 
 def _fill_all(part: Path, recipe: Recipe, progress: bool) -> None:

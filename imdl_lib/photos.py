@@ -97,6 +97,7 @@ SOURCES: dict[str, Callable[[], tuple[Photo, ...]]] = {
     "packaged": packaged,
     "bsds500": partial(fetched, "bsds500"),
     "imagenet_samples": partial(fetched, "imagenet_samples"),
+    "dresden": lambda: folder(checksums.root() / "photos" / "dresden"),  # bring your own
 }
 
 

@@ -80,7 +80,7 @@ class Source:
     run: str
     set: str  # a set's name; "run" = run.json; "pooled/<set>" = pooled.csv
     column: str
-    scale: float = 100.0
+    scale: float | int = 100.0
     real: bool = False  # the set is the published one, not a stand-in
 
 

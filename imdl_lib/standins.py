@@ -65,68 +65,68 @@ SENSITIVITY = {  # operations of ManTra-Net's fig. 4a
 
 _BENCHMARKS = (
     StandIn(
-        "columbia",
+        "like_columbia",
         ("splice",),
         "Columbia: splices of photos that two cameras took",
         "uncompressed files, straight-edged regions, Columbia's scenes",
         cameras=True,
-        size_factor=2,
+        size_factor=2.0,
         seed=1001,
     ),
     StandIn(
-        "coverage",
+        "like_coverage",
         ("copy_move",),
         "COVERAGE: copy-moves",
         "the genuine look-alike objects beside the copies",
-        size_factor=4,
+        size_factor=4.0,
         seed=1002,
     ),
     StandIn(
-        "casia",
+        "like_casia",
         ("splice", "copy_move"),
         "CASIA: splices and copy-moves, JPEG",
         "hand-cut objects and their retouching",
         jpeg_quality=(75, 100),
-        size_factor=4,
+        size_factor=4.0,
         seed=1003,
     ),
     StandIn(
-        "nist16",
+        "like_nist16",
         ("splice", "copy_move", "removal"),
         "NIST16: three kinds at a larger size",
         "megapixels, near-duplicate scenes, careful hiding of traces",
         jpeg_quality=(90, 100),
-        size_factor=5,
+        size_factor=5.0,
         count_factor=0.5,
         area=(0.02, 0.15),
         seed=1004,
     ),
     StandIn(
-        "imd20",
+        "like_imd20",
         ("compound", "removal"),
         "IMD2020: chained edits, recompressed",
         "people's intentions; edits by hand",
         jpeg_quality=(60, 95),
-        size_factor=4,
+        size_factor=4.0,
         seed=1005,
     ),
     StandIn(
-        "casia_d",
+        "like_casia_d",
         ("splice", "pristine", "copy_move", "pristine"),
         "CASIA-D without its file-format confound: forged and authentic share one history",
         "hand-cut objects",
         jpeg_quality=(75, 100),
-        size_factor=4,
+        size_factor=4.0,
         seed=1006,
     ),
     StandIn(
-        "psbattles",
+        "like_psbattles",
         ("compound", "pristine"),
         "PS-Battles: chained edits against pristine photos, image level",
         "artists' work: whole scenes, text, faces",
         jpeg_quality=(70, 95),
-        size_factor=4,
-        count_factor=2,
+        size_factor=4.0,
+        count_factor=2.0,
         seed=1007,
     ),
     StandIn(
@@ -144,12 +144,12 @@ _ABLATIONS = (
         StandIn(f"four_kinds/{kind}", (kind,), f"ManTra-Net's synthetic {kind} test split", seed=n)
         for n, kind in enumerate(FOUR_KINDS, start=1020)
     ),
-    StandIn("operations", ("operation",), "the IMC test split", count_factor=5, seed=1030),
+    StandIn("operations", ("operation",), "the IMC test split", count_factor=5.0, seed=1030),
     StandIn(
         "operations_train",
         ("operation",),
         "a piece of the IMC training split",
-        count_factor=5,
+        count_factor=5.0,
         part="train",
         seed=1033,
     ),
@@ -158,15 +158,15 @@ _ABLATIONS = (
         ("camera",),
         "the Kaggle camera set: ten virtual cameras",
         "real sensors, lenses and firmware",
-        count_factor=4,
-        size_factor=2,
+        count_factor=4.0,
+        size_factor=2.0,
         seed=1031,
     ),
     StandIn(
         "two_regions",
         ("two_regions",),
         "images with two regions altered differently",
-        size_factor=2,
+        size_factor=2.0,
         seed=1032,
     ),
 )
@@ -174,7 +174,7 @@ _ABLATIONS = (
 _MAJORITY = StandIn(
     "majority",
     ("splice", "enhancement"),
-    "images of which more than half is forged, where masks are negated",
+    "images of which about half or more is forged; masks are negated above one half",
     area=(0.55, 0.75),
     seed=1041,
 )
@@ -182,11 +182,11 @@ _MAJORITY = StandIn(
 _MIXED = StandIn("four_kinds", FOUR_KINDS, "ManTra-Net's four synthetic kinds, mixed", seed=1040)
 
 _DISTORTED = tuple(
-    replace(_MIXED, name=f"four_kinds/{name}={amount:g}", distortion=name, amount=amount)
+    replace(_MIXED, name=f"four_kinds/{name}={amount:g}", distortion=name, amount=float(amount))
     for name, (_, amounts) in DISTORTIONS.items()
     for amount in amounts
 ) + tuple(
-    replace(_MIXED, name=f"four_kinds/{name}={amount}", distortion=name, amount=amount)
+    replace(_MIXED, name=f"four_kinds/{name}={amount}", distortion=name, amount=float(amount))
     for name, amount in REGENERATIONS.items()
 )
 

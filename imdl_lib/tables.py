@@ -197,6 +197,12 @@ def compare(table: Table, filled: pd.DataFrame, profile: str) -> str:
             f"Run `imdl render {table.paper} --profile {profile}` first."
         )
     before = pd.read_csv(path)
+    if len(before) != len(filled):
+        raise DataError(
+            f"{table.id} has other cells than are stored: {len(filled)} now, {len(before)} stored. "
+            "The registry has changed. "
+            f"Run `imdl render {table.paper} --profile {profile}` again."
+        )
     for column in ("real", "stand_in"):
         old, new = before[column].to_numpy(float), filled[column].to_numpy(float)
         moved = ~np.isclose(old, new, rtol=table.rerun_tol, atol=1e-3, equal_nan=True)

@@ -125,11 +125,10 @@ def load(job: Job) -> nn.Module:
         return model.eval()
     current = read_record(job).get("identity") == job.identity
     source = job.cached(".safetensors")
-    if not source.exists() and job.released.exists() and current:
+    if current and job.released.exists():  # the same weights on every machine
         source = job.released
-    if not source.exists():
+    elif not source.exists():
         train(job)
-        source = job.cached(".safetensors")
     load_weights(model, source)
     return model.eval()
 
@@ -187,7 +186,8 @@ def train(job: Job, progress: bool = True) -> None:
         train(job.start, progress)
     train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
-        _Loop(job, train_set, valid_set).run(progress)
+        if not job.cached(".safetensors").exists():  # another process may have finished it
+            _Loop(job, train_set, valid_set).run(progress)
 
 
 class _Loop:
@@ -347,7 +347,7 @@ def facts(job: Job) -> dict[str, Any]:
     return found
 
 
-def _publish_training(job: Job, history: list[dict[str, float]]) -> None:
+def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:
     with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
         writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
         writer.writeheader()

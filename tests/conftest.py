@@ -1,12 +1,13 @@
 """A workplace without results, for tests that train, score or render at a tiny size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from imdl_lib import paths, profiles
+from imdl_lib import files, paths, profiles
 from imdl_lib.profiles import Profile
 
 
@@ -50,3 +51,20 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
     )
     monkeypatch.setitem(profiles.PROFILES, "tiny", profile)
     return profile
+
+
+@pytest.fixture
+def store(workplace: Path) -> Callable[..., Path]:
+    """Put rows and a record of a run among the results: ``store(profile, run, rows, ...)``."""
+
+    def put(
+        profile: str, run: str, rows: dict, *, pooled: dict | None = None, seed: int = 0, **record
+    ) -> Path:
+        folder = paths.results(profile) / run / f"seed{seed}"
+        files.write_json(folder / "run.json", {"seed": seed, "samples": 10**9} | record)
+        pd.DataFrame(rows).to_csv(folder / "per_image.csv", index=False)
+        if pooled is not None:
+            pd.DataFrame(pooled).to_csv(folder / "pooled.csv", index=False)
+        return folder
+
+    return put

@@ -37,7 +37,7 @@ def test_a_recipe_is_completed_by_the_profile():
     recipe = spec.recipe(("packaged", "bsds500"), 200, 96)
     assert recipe.sources == ("packaged", "bsds500")
     assert (recipe.count, recipe.size_px) == (100, 144)
-    nist = stand_in("nist16").recipe(SOURCES, 8, 64)
+    nist = stand_in("like_nist16").recipe(SOURCES, 8, 64)
     assert nist.kinds == ("splice", "copy_move", "removal")
     assert nist.jpeg_quality == (90, 100) and nist.part == "test" and not nist.cameras
 
@@ -102,7 +102,7 @@ def test_a_name_that_does_not_exist():
     with pytest.raises(RegistryError) as caught:
         stand_in("casia2")
     assert str(caught.value) == (
-        "There is no stand-in test set 'casia2'. Choose from columbia, coverage, casia, nist16, "
-        "imd20, casia_d, psbattles, inpainting, operations, operations_train, cameras, "
-        "two_regions, majority, four_kinds."
+        "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
+        "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
+        "operations, operations_train, cameras, two_regions, majority, four_kinds."
     )

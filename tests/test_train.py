@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -361,7 +362,7 @@ def test_batches_are_a_function_of_seed_and_number(forged):
 def test_a_pass_shows_no_image_twice_and_the_next_is_shuffled_anew(forged):
     every = numbers(train.batches(forged, 5, 0, 0, 8))
     for start in (0, 4):
-        assert sorted(sum(every[start : start + 4], [])) == list(range(20))
+        assert sorted(chain.from_iterable(every[start : start + 4])) == list(range(20))
     assert every[:4] != every[4:]
 
 

@@ -105,10 +105,10 @@ def block_mean(
 def missing_posterior(feature: Float32[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """P(no traces | L), after fitting the two Gaussians by expectation and maximization.
 
-    Which half of the checkerboard was measured shows in the sign that most blocks have.
+    Which half of the checkerboard was measured does not matter: the other half gives -L, which the
+    mixture fits with -mu.
     """
-    sign = -1.0 if np.median(feature) < 0 else 1.0
-    value = sign * feature.astype(np.float64)
+    value = feature.astype(np.float64)
     share, mean = 0.5, value.mean()
     spread_missing = spread_present = max(value.std(), LEAST_SPREAD)
     for _ in range(MAX_STEPS):

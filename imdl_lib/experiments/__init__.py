@@ -161,9 +161,10 @@ def _state(row: dict[str, str], profile: str) -> dict[str, Any]:
     entry |= {"cells_filled": 0, "cells": 0}
     if id not in BY_ID:
         return entry
-    found = [p for p in _files(BY_ID[id], profile) if p.exists()]
+    wanted = _files(BY_ID[id], profile)
+    found = [path for path in wanted if path.exists()]
     entry["files"] = [str(path.relative_to(paths.ROOT)) for path in found]
-    if found and current(BY_ID[id], profile):
+    if found == wanted and current(BY_ID[id], profile):
         entry["state"] = "made"
     if isinstance(BY_ID[id], Table):
         done, total = tables.counted(tables.fill(BY_ID[id], profile))

@@ -34,6 +34,13 @@ def test_a_blurred_region_lacks_the_traces(shift):
     assert score[forged].mean() > 0.8 and score[~forged].mean() < 0.2
 
 
+def test_a_single_block_is_outvoted():
+    image, block = photo(0), (slice(77, 91), slice(77, 91))
+    image[block] = cv2.GaussianBlur(image, (0, 0), 1)[block]
+    assert cfa1.block_feature(image[..., 1].astype(np.float32))[10, 10] < 1
+    assert cfa1.score_map(image).max() < 0.5
+
+
 def test_the_feature_tells_which_half_was_measured():
     features = [cfa1.block_feature(photo(shift)[..., 1].astype(np.float32)) for shift in (0, 1)]
     assert features[0].min() > 1 and features[1].max() < -1

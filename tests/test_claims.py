@@ -1,0 +1,200 @@
+"""Verdicts from synthetic rows: bootstrap, pairing, budget, missing data."""
+
+import re
+
+import numpy as np
+import pytest
+
+from imdl_lib import claims, standins
+from imdl_lib.claims import above, close, higher, series
+from imdl_lib.registry import VERDICTS, Source, Verdict
+
+NOISE = np.random.default_rng(0).normal(0, 30, 40)  # percent: images differ far more than runs
+
+
+def source(run: str, set: str = "like_columbia", column: str = "pixel_auc") -> Source:
+    return Source(f"invented/{run}", set, column)
+
+
+A, B, C = source("a"), source("b"), source("c")
+
+
+@pytest.fixture
+def score(store, tiny):
+    """Store percentages of a run on a set: ``score(run, values, set=..., names=...)``."""
+
+    def put(run, values, set="like_columbia", names=None, column="pixel_auc", **record):
+        names = names or [f"{i:05d}" for i in range(len(values))]
+        rows = {"set": [set] * len(values), "image": names, column: np.asarray(values) / 100}
+        store("tiny", f"invented/{run}", rows, **record)
+
+    return put
+
+
+def test_a_difference_on_every_image_is_seen_through_noise(score):
+    score("a", 50 + NOISE + 1)
+    score("b", 50 + NOISE)
+    said = higher((A, B))("tiny")
+    assert said == Verdict("reproduced", "a - b +1.0 [+1.0, +1.0] on 40 images")
+    assert higher((B, A))("tiny") == Verdict(
+        "not reproduced", "b - a -1.0 [-1.0, -1.0] on 40 images"
+    )
+
+
+def test_the_same_difference_on_other_images_is_lost_in_noise(score):
+    score("a", 50 + NOISE + 1)
+    score("b", 50 + NOISE, names=[f"other{i}" for i in range(40)])
+    assert higher((A, B))("tiny").verdict == "inconclusive"
+    score("b", NOISE - 50, names=[f"other{i}" for i in range(40)])
+    assert higher((A, B))("tiny").verdict == "reproduced"
+
+
+def test_images_of_different_sets_are_not_paired_by_their_numbers(score, store):
+    """Image 00000 of one set has nothing to do with image 00000 of another."""
+    rows = {
+        "set": ["like_columbia"] * 40 + ["like_coverage"] * 20,
+        "image": [*range(40), *range(20)],
+    }
+    rows["pixel_auc"] = np.concatenate([60 + NOISE, 50 + NOISE[:20]]) / 100
+    store("tiny", "invented/a", rows)
+    got = claims.difference("tiny", A, source("a", "like_coverage"))
+    assert got.mean == pytest.approx(10 + NOISE.mean() - NOISE[:20].mean())
+    assert got.high - got.low > 5
+
+
+def test_a_distorted_set_is_paired_with_the_set_that_it_alters(store, tiny):
+    sets = ["four_kinds"] * 40 + ["four_kinds/resize=0.5"] * 40
+    assert set(sets) <= standins.SETS.keys()
+    rows = {"set": sets, "image": [*range(40), *range(40)]}
+    rows["pixel_auc"] = np.concatenate([60 + NOISE, 50 + NOISE]) / 100
+    store("tiny", "invented/a", rows)
+    pair = source("a", "four_kinds"), source("a", "four_kinds/resize=0.5")
+    got = claims.difference("tiny", *pair)
+    assert [got.mean, got.low, got.high, got.images] == pytest.approx([10, 10, 10, 40])
+    said = higher(pair)("tiny").evidence
+    assert said == "four_kinds - four_kinds/resize=0.5 +10.0 [+10.0, +10.0] on 40 images"
+
+
+def test_the_interval_is_that_of_a_bootstrap_over_images(score):
+    score("a", 50 + NOISE)
+    score("b", np.full(40, 50.0))
+    got = claims.difference("tiny", A, B)
+    error = NOISE.std() / np.sqrt(40)
+    assert got.mean == pytest.approx(NOISE.mean())
+    assert got.low == pytest.approx(NOISE.mean() - 1.96 * error, abs=0.2 * error)
+    assert got.high == pytest.approx(NOISE.mean() + 1.96 * error, abs=0.2 * error)
+    assert claims.difference("tiny", A, B) == got  # drawn alike each time
+
+
+def test_by_how_much(score):
+    score("a", 50 + NOISE + 5)
+    score("b", 50 + NOISE)
+    assert higher((A, B), by=4.9)("tiny").verdict == "reproduced"
+    assert higher((A, B), by=5.1)("tiny").verdict == "not reproduced"
+
+
+def test_all_pairs_must_hold(score):
+    score("a", 52 + NOISE)
+    score("b", 51 + NOISE)
+    score("c", 51 + NOISE[::-1])
+    assert higher((A, B), (A, C))("tiny").verdict == "inconclusive"
+    said = higher((A, B), (B, A))("tiny")
+    assert said.verdict == "not reproduced"
+    assert said.evidence == (
+        "1 of 2 hold: a - b +1.0 [+1.0, +1.0] on 40 images; b - a -1.0 [-1.0, -1.0] on 40 images"
+    )
+
+
+def test_a_failure_on_too_small_a_budget_is_inconclusive(score, tiny):
+    score("a", 50 + NOISE)
+    score("b", 51 + NOISE, samples=tiny.minimum_samples - 1)
+    said = higher((A, B))("tiny")
+    assert said.verdict == "inconclusive" and said.evidence.startswith("(budget) a - b -1.0 ")
+    assert higher((B, A))("tiny").verdict == "reproduced"
+    score("b", 51 + NOISE, samples=tiny.minimum_samples)
+    assert higher((A, B))("tiny").verdict == "not reproduced"
+    score("b", 51 + NOISE, samples=0)  # a method that needs no training
+    assert higher((A, B))("tiny").verdict == "not reproduced"
+
+
+def test_close(score):
+    for run, mean in (("a", 50), ("b", 51), ("c", 51.5)):
+        score(run, mean + NOISE)
+    assert close(2, A, B, C)("tiny") == Verdict(
+        "reproduced", "largest gap c - a +1.5 [+1.5, +1.5] on 40 images; limit 2"
+    )
+    assert close(1, C, B, A)("tiny").verdict == "not reproduced"
+    score("c", 51.5 + NOISE[::-1])
+    assert close(2, A, B, C)("tiny").verdict == "inconclusive"
+
+
+def test_above(score):
+    score("a", 50 + NOISE - NOISE.mean())
+    for level, verdict in ((35, "reproduced"), (51, "inconclusive"), (65, "not reproduced")):
+        said = above(level, A)("tiny")
+        assert said.verdict == verdict
+        got = r"like_columbia pixel_auc \+50\.0 \[\+4\d\.\d, \+[56]\d\.\d\] on 40 images"
+        assert re.fullmatch(rf"{got}, level {level}", said.evidence)
+
+
+def test_series(score):
+    score("a", [10, 20])
+    score("b", [30, 40])
+
+    def seen(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+        return bool(y[1] > y[0]), f"{x.tolist()} {y.tolist()}"
+
+    said = series(seen, {0.5: A, 1.0: B})("tiny")
+    assert said == Verdict("reproduced", "[0.5, 1.0] [15.0, 35.0]")
+    assert series(seen, {1.0: B, 2.0: A})("tiny").verdict == "not reproduced"
+    score("a", [10, 20], samples=1)
+    assert series(seen, {1.0: B, 2.0: A})("tiny").verdict == "inconclusive"
+
+
+EVERY_RULE = pytest.mark.parametrize(
+    "judge",
+    [
+        higher((A, source("gone"))),
+        close(2, A, source("gone")),
+        above(50, source("gone")),
+        series(lambda x, y: (True, ""), {0.0: A, 1.0: source("gone")}),
+    ],
+    ids=["higher", "close", "above", "series"],
+)
+
+
+@EVERY_RULE
+def test_a_run_that_is_not_scored(score, judge):
+    score("a", 50 + NOISE)
+    assert judge("tiny") == Verdict("not yet judged", "invented/gone is not scored yet")
+
+
+def test_a_column_that_is_undefined_everywhere_is_missing(score):
+    score("a", np.full(4, np.nan))
+    assert above(50, A)("tiny") == Verdict("not yet judged", "invented/a is not scored yet")
+
+
+def test_a_real_set_that_is_not_here(score):
+    score("a", 50 + NOISE)
+    said = above(50, source("a", "casia1"))("tiny")
+    assert said == Verdict("needs data", "needs CASIA v1: imdl data get casia1")
+
+
+def test_undefined_images_are_left_out(score):
+    score("a", [90, np.nan, 90, 90])
+    score("b", [10, 10, np.nan, 10])
+    assert claims.difference("tiny", A, B).images == 2
+
+
+def test_a_star_joins_sets_and_seeds(store, tiny):
+    rows = {"set": ["four_kinds/splice", "four_kinds/removal"] * 2, "image": ["0", "0", "1", "1"]}
+    for seed in (0, 1):
+        more = {"pixel_auc": [0.1 + seed / 10, 0.2, 0.3, 0.4]}
+        store("tiny", "invented/a", rows | more, seed=seed)
+    found = claims.values("tiny", source("a", "four_kinds/*"))
+    assert len(found) == 8 and found["key"].is_unique
+    assert found["value"].sum() == pytest.approx(100 + 110)
+
+
+def test_only_known_verdicts():
+    assert {claims.HELD, claims.FAILED, claims.OPEN} <= set(VERDICTS)

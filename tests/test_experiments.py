@@ -1,0 +1,435 @@
+"""The registry: everything in it exists, fits together and is what was published."""
+
+import csv
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from imdl_lib import (
+    claims,
+    datasets,
+    experiments,
+    figures,
+    paths,
+    profiles,
+    standins,
+    tables,
+    train,
+)
+from imdl_lib.errors import DataError, RegistryError
+from imdl_lib.experiments import mantranet
+from imdl_lib.forge import KINDS, check
+from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
+from imdl_lib.papers import mantranet as paper
+from imdl_lib.registry import VERDICTS, Figure, Source, Table, identity
+
+ID = re.compile(r"mantranet/[a-z0-9-]+")
+EVERY_RUN = pytest.mark.parametrize("run", experiments.RUNS, ids=lambda run: run.id)
+EVERY_TABLE = pytest.mark.parametrize("table", experiments.TABLES, ids=lambda table: table.id)
+JUDGED = [claim for claim in experiments.CLAIMS if claim.judge]
+
+
+def sources() -> set:
+    return {s for table in experiments.TABLES for cell in table.cells for s in cell.sources}
+
+
+def scored(source: Source) -> bool:
+    """Whether the source's run is scored on its set, or on one below it."""
+    tests = pd.Series(experiments.RUN_BY_ID[source.run].tests)
+    return bool(tables.in_set(tests, source.set).any())
+
+
+def test_ids_are_unique():
+    for items in (experiments.RUNS, (*experiments.TABLES, *experiments.FIGURES)):
+        ids = [item.id for item in items]
+        assert len(ids) == len(set(ids))
+        assert all(ID.fullmatch(id) for id in ids)
+    ids = [claim.id for claim in experiments.CLAIMS]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_registry_needs_no_torch():
+    """Each new process of a rebuild would pay seconds for it; listing all items does not, too."""
+    script = """
+import sys
+import imdl_lib.experiments
+assert "torch" not in sys.modules, "imported"
+from imdl_lib import cli
+cli.experiments.listing("quick")
+assert "torch" not in sys.modules, "listed"
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=100)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+# Runs
+
+
+@EVERY_RUN
+def test_a_run_can_be_built(run):
+    stage = train.STAGES[run.stage]
+    if stage.loss is None:
+        assert not run.config and not run.kinds
+        return
+    config = paper.Config(**{"width": 0.0625, **run.config})
+    assert isinstance(stage.model({"width": 0.0625, **run.config}).config, paper.Config)
+    assert config != paper.Config()
+
+
+@EVERY_RUN
+def test_a_run_names_what_exists(run):
+    assert run.paper in experiments.PAPERS
+    assert run.tests and len(run.tests) == len(set(run.tests))
+    for name in run.tests:
+        assert name in standins.SETS or name in datasets.SPECS
+    assert set(run.kinds) <= set(KINDS)
+    for sizes in profiles.PROFILES.values():
+        if run.kinds:
+            job = train.Job(run, sizes, 0, experiments.RUN_BY_ID)
+            check(replace(job.recipe("train"), sources=("packaged",)))
+
+
+@EVERY_RUN
+def test_a_run_starts_from_one_with_the_same_trace(run):
+    if not run.init_from:
+        assert not run.frozen and run.init_rate == 1
+        return
+    start = experiments.RUN_BY_ID[run.init_from]
+    assert not start.init_from  # no chain of three
+    with torch.device("meta"):
+        traces = [
+            train.STAGES[r.stage].model({"width": 0.25, **r.config}).trace for r in (run, start)
+        ]
+    shapes = [{n: t.shape for n, t in trace.state_dict().items()} for trace in traces]
+    assert shapes[0] == shapes[1]
+
+
+def test_identities_differ():
+    """Two runs of one identity would share weights under two names."""
+    trained = [run for run in experiments.RUNS if run.kinds]
+    for sizes in profiles.PROFILES.values():
+        found = [identity(run, sizes, 0, experiments.RUN_BY_ID) for run in trained]
+        assert len(set(found)) == len(found)
+
+
+def test_test_sets_that_a_run_is_scored_on_are_used():
+    """Scoring costs time: a set of a run is named by a table, a claim or a figure."""
+    used = {(s.run, s.set) for s in sources()}
+    for run in experiments.RUNS:
+        if run.stage == "mantranet.imc" and not run.keep:
+            named = {set for id, set in used if id == run.id}
+            assert named - {"run"} <= set(run.tests)
+
+
+# Tables
+
+
+@EVERY_TABLE
+def test_every_printed_cell_is_a_cell(table):
+    printed = tables.printed(table.paper, table.number)
+    assert [(cell.row, cell.column, cell.metric) for cell in table.cells] == printed
+    assert len(set(printed)) == len(printed) > 0
+
+
+@EVERY_TABLE
+def test_every_cell_has_sources_or_a_reason(table):
+    assert table.caption and table.protocol
+    for cell in table.cells:
+        assert cell.sources or cell.why
+
+
+def test_every_source_is_scored():
+    for source in sources():
+        run = experiments.RUN_BY_ID[source.run]
+        wanted = source.set.removesuffix("*")
+        if source.set == "run":
+            continue
+        assert any(
+            n == wanted or (wanted != source.set and n.startswith(wanted)) for n in run.tests
+        )
+        assert wanted != source.set or source.set in (
+            datasets.SPECS if source.real else standins.SETS
+        )
+
+
+def test_no_source_is_lost_by_a_misspelt_key():
+    """Sources are attached by row, column and metric: a key that is not printed fills nothing."""
+    for number, made in (
+        ("Table 2", mantranet._table_2()),
+        ("Table 3", mantranet._table_3()),
+        ("Table 4", mantranet._table_4()),
+        ("Table 5", mantranet._table_5()),
+        ("Table 6", mantranet._table_6()),
+        ("Table 7", mantranet._table_7()),
+        ("Table 8", mantranet._table_8()),
+    ):
+        assert set(made) <= set(tables.printed("mantranet", number)), number
+
+
+# Inventory
+
+
+def test_all_62_items_are_listed(workplace):
+    entries = experiments.listing("quick")
+    assert len(entries) == len({entry["id"] for entry in entries}) == 62
+    listed = {entry["id"]: entry for entry in entries}
+    assert set(experiments.BY_ID) <= set(listed)
+    for id, item in experiments.BY_ID.items():
+        assert listed[id]["kind"] == ("table" if isinstance(item, Table) else "figure")
+        assert listed[id]["number"] == item.number
+    for entry in entries:
+        assert entry["state"] == "not yet" and entry["files"] == []
+        assert (entry["cells"] > 0) == (entry["id"] in experiments.BY_ID)
+
+
+def test_mantranet_has_14_items():
+    assert len(experiments.TABLES) == 8 and len(experiments.FIGURES) == 6
+
+
+def test_a_table_of_facts_is_made_when_it_is_rendered(workplace):
+    experiments.render("mantranet/table-1", "quick")
+    entry = entry_of("mantranet/table-1")
+    assert entry["state"] == "made"
+    assert entry["files"] == ["results/quick/mantranet/items/table-1.csv"]
+    assert entry["cells_filled"] == entry["cells"] > 20
+
+
+def entry_of(id: str) -> dict:
+    (entry,) = (entry for entry in experiments.listing("quick") if entry["id"] == id)
+    return entry
+
+
+def test_made_follows_the_identity_of_runs(store):
+    runs = [run for run in experiments.RUNS if run.id in experiments.needs(experiments.item(TABLE))]
+    rows = {"set": ["operations", "cameras"], "image": ["0", "0"], "correct_0": [1, np.nan]}
+    rows["camera_correct"] = [np.nan, 0]
+    for run in runs:
+        current = identity(run, profiles.QUICK, 0, experiments.RUN_BY_ID)
+        store("quick", run.id, rows, identity=current)
+    described = 15  # the five rows of text
+    assert entry_of(TABLE)["state"] == "not yet"  # nothing is rendered
+    experiments.render(TABLE, "quick")
+    entry = entry_of(TABLE)
+    assert entry["state"] == "made"
+    assert entry["cells_filled"] == described + 6  # validation and cameras of three backbones
+    store("quick", runs[0].id, rows, identity="of another recipe")
+    assert entry_of(TABLE)["state"] == "not yet"
+
+
+TABLE = "mantranet/table-2"
+
+
+def test_a_figure_is_made_only_with_its_picture_and_its_data(workplace, monkeypatch):
+    figure = experiments.item("mantranet/figure-2")
+    small = replace(figure, data=lambda profile: FIGURE_DATA)
+    monkeypatch.setattr(experiments, "BY_ID", {**experiments.BY_ID, figure.id: small})
+    path = experiments.render(figure.id, "quick")
+    assert path == workplace / "figures/quick/mantranet/figure-2.png"
+    assert entry_of(figure.id)["state"] == "made"
+    path.unlink()
+    assert entry_of(figure.id)["state"] == "not yet"
+
+
+FIGURE_DATA = {
+    "part": np.array(["trace"]),
+    "name": np.array(["first"]),
+    "kind": np.array(["Conv2d"]),
+    "shape": np.array(["1 x 3 x 8 x 8"]),
+    "parameters": np.array([100]),
+}
+
+
+# Claims
+
+
+def published_claims() -> list[dict[str, str]]:
+    with (paths.PUBLISHED / "claims.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_every_claim_is_listed():
+    rows = published_claims()
+    assert len(rows) == 154
+    wanted = [row["claim_id"] for row in rows if row["paper"] in experiments.PAPERS]
+    assert [claim.id for claim in experiments.CLAIMS] == wanted
+    for claim in experiments.CLAIMS:
+        assert claim.place and claim.statement and claim.test
+
+
+def test_every_judge_has_its_claim():
+    listed = {claim.id.split("-")[1] for claim in experiments.CLAIMS}
+    assert set(mantranet.JUDGES) <= listed
+    assert len(JUDGED) == len(mantranet.JUDGES)
+
+
+@pytest.mark.parametrize("claim", JUDGED, ids=lambda claim: claim.id)
+def test_a_claim_without_rows_is_not_judged(claim, workplace):
+    for profile in ("quick", "standard"):
+        said = experiments.verdict(claim, profile)
+        assert said.verdict in VERDICTS
+    assert experiments.verdict(claim, "quick").verdict == "quick (not judged)"
+    assert said.verdict == "not yet judged"
+    run = said.evidence.removesuffix(" is not scored yet")
+    assert run in experiments.RUN_BY_ID
+
+
+class Asked(Exception):
+    """A judge wants the rows of a source."""
+
+
+@pytest.mark.parametrize("claim", JUDGED, ids=lambda claim: claim.id)
+def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatch):
+    """Every run that a judge reads is in the registry and is scored on the set that it reads."""
+    asked = []
+
+    def values(profile, source):
+        asked.append(source)
+        keys = [f"seed0/{source.set}/{i}" for i in range(4)]
+        return pd.DataFrame({"key": keys, "value": np.arange(4.0) + len(asked)})
+
+    monkeypatch.setattr(claims, "values", values)
+    claim.judge("standard")
+    for source in asked:
+        assert scored(source), source
+
+
+def test_claims_are_printed_with_their_rule(workplace, capsys):
+    experiments.claims("mantranet", "quick")
+    printed = capsys.readouterr().out
+    assert printed.count("QUICK (NOT JUDGED)") == len(JUDGED)
+    rest = {c.id.split("-")[1] for c in experiments.CLAIMS} - set(mantranet.JUDGES)
+    said = printed.rsplit("Not yet judged: ", 1)[1].strip().split(", ")
+    assert set(said) == (rest or {"none"})
+
+
+# Errors, show and check
+
+
+def test_unknown_item():
+    with pytest.raises(RegistryError) as error:
+        experiments.item("mantranet/table-9")
+    assert str(error.value) == (
+        "There is no table or figure 'mantranet/table-9'. `imdl list` names all of them."
+    )
+    for call in (experiments.show, experiments.check):
+        with pytest.raises(RegistryError, match=r"^There is no table or figure 'table-2'\."):
+            call("table-2")
+
+
+def test_unknown_run():
+    with pytest.raises(RegistryError) as error:
+        experiments.run("mantranet/imc")
+    assert str(error.value) == (
+        f"There is no run 'mantranet/imc'. Choose from {', '.join(sorted(experiments.RUN_BY_ID))}."
+    )
+
+
+def test_show_and_check_a_table(workplace, capsys):
+    experiments.show("mantranet/table-1", "quick")
+    assert capsys.readouterr().out.startswith("Table 1. Earlier forgery detectors of four years\n")
+    with pytest.raises(DataError) as error:
+        experiments.check("mantranet/table-1", "quick")
+    assert str(error.value) == (
+        "mantranet/table-1 has no stored values at profile quick. "
+        "Run `imdl render mantranet --profile quick` first."
+    )
+    experiments.render("mantranet/table-1", "quick")
+    experiments.check("mantranet/table-1", "quick")
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"mantranet/table-1: \d+ cells agree with the stored table\n", said)
+
+
+def test_show_wants_a_profile_that_exists():
+    with pytest.raises(RegistryError, match=r"^There is no profile 'smoke'\."):
+        experiments.show("mantranet/table-1", "smoke")
+
+
+def checked(monkeypatch, **changes) -> str:
+    """What checking a rendered figure says after its data have changed."""
+    data = {"rows": np.array(["a", "b"]), "map": np.full((2, 64), 0.5)}
+    now = dict(data)
+    figure = Figure("mantranet/figure-9", "Figure 9", "", (), lambda profile: now, drawn)
+    monkeypatch.setattr(experiments, "BY_ID", {figure.id: figure})
+    experiments.render(figure.id, "quick")
+    now.update(changes)
+    experiments.check(figure.id, "quick")
+    return figure.id
+
+
+def drawn(data):
+    return figures.new(1, 1, (1, 1))[0]
+
+
+def test_check_a_figure(workplace, monkeypatch, capsys):
+    checked(monkeypatch)
+    said = "mantranet/figure-9: 2 arrays agree with the stored data\n"
+    assert capsys.readouterr().out == said
+    checked(monkeypatch, map=np.full((2, 64), 0.51))
+    one = np.full((2, 64), 0.5)
+    one[0, 0] = 0.9  # of 128 values
+    checked(monkeypatch, map=one)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("map", np.full((2, 64), 0.6)),
+        ("map", np.full((2, 65), 0.5)),
+        ("rows", np.array(["a", "c"])),
+        ("rows", np.array(["a"])),
+    ],
+    ids=["values", "shape", "text", "fewer texts"],
+)
+def test_a_figure_that_moved(workplace, monkeypatch, name, value):
+    with pytest.raises(DataError) as error:
+        checked(monkeypatch, **{name: value})
+    assert str(error.value) == (
+        f"mantranet/figure-9: array {name!r} moved from what is stored "
+        "(more than 1 % of its values by more than .02). "
+        "Find out why, or render the figure again."
+    )
+
+
+def test_a_figure_without_stored_data(workplace):
+    with pytest.raises(DataError) as error:
+        experiments.check("mantranet/figure-2", "quick")
+    assert str(error.value) == (
+        "mantranet/figure-2 has no stored data at profile quick. "
+        "Run `imdl render mantranet --profile quick` first."
+    )
+
+
+def test_confusion_matrix(store):
+    """Ten images of two classes: shares of each true class; a class without images is undefined."""
+    leaves = np.array([0] * 4 + [384] * 6)
+    said = np.array([HIERARCHY[1][0]] * 3 + [7] + [HIERARCHY[1][384]] * 6)
+    rows = {"set": ["operations"] * 10, "image": range(10), "leaf": leaves, "said_1": said}
+    store("quick", "mantranet/imc-wd", rows)
+    matrix = mantranet.confusion_matrix("quick")
+    first, last = HIERARCHY[1][0], HIERARCHY[1][384]
+    assert matrix.shape == (25, 25)
+    assert matrix[first, first] == 0.75 and matrix[first, 7] == 0.25
+    assert matrix[last, last] == 1
+    assert np.isnan(matrix).all(1).sum() == 23
+
+
+def test_the_double_jpeg_claim(store):
+    """C14: JPEG taken for double JPEG is the largest confusion."""
+    names = list(class_names(1))
+    once = next(op.leaf for op in OPERATIONS if names[HIERARCHY[1][op.leaf]] == "JPEGCompress")
+    double = next(i for i, name in enumerate(names) if name.startswith("JPEGDouble"))
+    (claim,) = (c for c in experiments.CLAIMS if c.id == "mantranet-C14")
+    blur = names.index("GaussianBlur")
+    for said, verdict in ((double, "reproduced"), (blur, "not reproduced")):
+        rows = {"set": ["operations"] * 4, "image": range(4), "leaf": [once] * 4}
+        store("standard", "mantranet/imc-wd", rows | {"said_1": [said] * 3 + [blur]})
+        assert experiments.verdict(claim, "standard").verdict == verdict
+    store("standard", "mantranet/imc-wd", rows | {"said_1": [blur] * 4}, samples=1)
+    few = experiments.verdict(claim, "standard")
+    assert few.verdict == "inconclusive" and few.evidence.startswith("(budget) ")
