@@ -111,7 +111,7 @@ def claims(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
 def notebook(path: Path, profile: ProfileName = "standard") -> None:
     """Execute a notebook at a profile into build/<profile>/notebooks, and make a page of it."""
     profiles.profile(profile)
-    if not path.is_file():
+    if not (paths.ROOT / path).is_file():
         raise DataError(f"There is no notebook {path}. Expected a file. Check the path.")
     folder = paths.build(profile) / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)

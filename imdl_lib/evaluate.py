@@ -19,7 +19,7 @@ from .papers import mantranet
 from .profiles import Profile
 from .train import Job
 
-BATCH_PIXELS = 64 * 128 * 128  # images are batched up to so many pixels
+BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 NEIGHBOURS = 7  # K of camera identification (ManTra-Net, sec. 2.3)
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 TOP = (1, 3, 5, 10)
@@ -45,7 +45,9 @@ def rebuild(job: Job, progress: bool = True) -> bool:
     """
     if finished(job):
         return False
-    train.train(job, progress)
+    current = train.read_record(job).get("identity") == job.identity
+    if not (current and job.released.exists()):  # committed weights are never trained again
+        train.train(job, progress)
     train.publish(job, score(job, progress))
     return True
 
@@ -287,8 +289,8 @@ def score_cameras(
     Even-numbered images fit, odd-numbered ones test; the feature is the mean trace feature.
     """
     mean = [model.features(b.image).mean((2, 3)) for b in _in_order(forged, batch_size)]
-    feature, camera = torch.cat(mean).numpy(), np.asarray(forged.targets)
-    distance = ((feature[1::2, None] - feature[None, ::2]) ** 2).sum(-1)
+    feature, camera = torch.cat(mean), np.asarray(forged.targets)
+    distance = torch.cdist(feature[1::2], feature[::2]).numpy()
     votes = camera[::2][np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]]
     said = np.array([np.bincount(row).argmax() for row in votes])
     pairs = zip(range(1, len(camera), 2), camera[1::2], said, strict=True)

@@ -205,7 +205,7 @@ def compare(table: Table, filled: pd.DataFrame, profile: str) -> str:
         )
     for column in ("real", "stand_in"):
         old, new = before[column].to_numpy(float), filled[column].to_numpy(float)
-        moved = ~np.isclose(old, new, rtol=table.rerun_tol, atol=1e-3, equal_nan=True)
+        moved = ~np.isclose(new, old, rtol=table.rerun_tol, atol=1e-3, equal_nan=True)
         if moved.any():
             first = int(np.flatnonzero(moved)[0])
             cell = f"{filled['row'][first]} / {filled['column'][first]}"

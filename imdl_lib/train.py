@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import pickle
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from . import baselines, files, manipulations, paths
 from .baselines import cfa1, ela, noi1
 from .batch import Batch
-from .errors import RegistryError, WeightsError
+from .errors import ImdlError, RegistryError, WeightsError
 from .forge import ForgedSet, Recipe, forge
 from .papers import mantranet
 from .profiles import Profile
@@ -261,6 +262,13 @@ class _Loop:
             steps = max(1, len(self.valid_set) // size)
             losses = [float(self._loss_of(b)) for b in batches(self.valid_set, size, 0, 0, steps)]
         valid_loss = float(np.mean(losses))
+        if not math.isfinite(valid_loss):
+            self.job.cached(".ckpt").unlink(missing_ok=True)
+            raise ImdlError(
+                f"Run {self.job.run.id} has no finite validation loss after "
+                f"{self.state['step']} steps. Its weights are spoilt. "
+                "Lower the learning rate; the run starts again when called."
+            )
         samples = self.state["step"] * self.job.profile.batch
         row = {"samples": samples, "train_loss": train_loss, "valid_loss": valid_loss}
         self.state["history"].append(row)
@@ -284,7 +292,8 @@ class _Loop:
             return
         try:
             everything = torch.load(path, weights_only=True)
-        except Exception:  # a checkpoint cut off by a full disk: the run starts again
+        except (RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError) as error:
+            print(f"{self.job.run.id}: its checkpoint is damaged, it starts again ({error})")
             path.unlink()
             return
         self.model.module.load_state_dict(everything.pop("model"))
@@ -328,7 +337,8 @@ def publish(job: Job, sets: list[str]) -> None:
 def _record(job: Job) -> dict[str, Any]:
     """The record of a training, or of a method that needs none."""
     if STAGES[job.run.stage].loss:
-        return files.read_json(job.cached(".json"))
+        cached = job.cached(".json")
+        return files.read_json(cached) if cached.exists() else read_record(job)
     named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
     return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
 

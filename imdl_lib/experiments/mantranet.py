@@ -477,9 +477,12 @@ def _linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
     """Whether a straight line explains nine tenths of a fall."""
     if np.ptp(y) == 0:
         return False, "nothing changes"
-    left = y - np.polyval(np.polyfit(x, y, 1), x)
+    slope, start = np.polyfit(x, y, 1)
+    left = y - (slope * x + start)
     explained = 1 - (left**2).sum() / ((y - y.mean()) ** 2).sum()
-    return bool(explained > 0.9), f"a straight line explains {explained:.0%} of the change"
+    return bool(
+        slope > 0 and explained > 0.9
+    ), f"a straight line explains {explained:.0%} of the change"
 
 
 def _slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
