@@ -2,8 +2,9 @@
 
 A comparison is decided by a bootstrap over images (paired where both sides saw the same set):
 *reproduced* where the 95 % interval lies wholly on the claimed side, *not reproduced* where it
-lies wholly on the other, else *inconclusive*. What fails on a run that saw fewer samples than
-its profile's minimum is *inconclusive (budget)*, never *not reproduced*.
+lies wholly on the other, else *inconclusive*. A network that is no better than chance at what it
+was trained for says nothing: *inconclusive (no better than chance)*. What fails on a run that saw
+fewer samples than its profile's minimum is *inconclusive (budget)*, never *not reproduced*.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,12 @@ import numpy as np
 import pandas as pd
 
 from . import datasets, profiles, standins, tables
+from .manipulations import HIERARCHY
 from .registry import Source, Verdict
 
 Judge = Callable[[str], Verdict]
 DRAWS = 1000
+LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
 
 
@@ -175,9 +178,34 @@ def decided(profile: str, verdicts: list[str], said: list[str], runs: list[str])
     evidence = "; ".join(said)
     if len(verdicts) > 1:
         evidence = f"{verdicts.count(HELD)} of {len(verdicts)} hold: {evidence}"
+    if blind := sorted(run for run in set(runs) if at_chance(profile, run)):
+        return Verdict(OPEN, f"(no better than chance: {', '.join(blind)}) {evidence}")
     if verdict == FAILED and below_budget(profile, runs):
         return Verdict(OPEN, f"(budget) {evidence}")
     return Verdict(verdict, evidence)
+
+
+def at_chance(profile: str, run: str) -> bool:
+    """Whether a run is no better than chance on the kind of images that it was trained on.
+
+    Chance is an AUC of .5, or always saying the largest of the seven families.
+    """
+    found = tables.rows(profile, run)
+    if "correct_0" in found:
+        column, chance, sets = "correct_0", LARGEST_FAMILY, ["operations"]
+    else:
+        column, chance, sets = "pixel_auc", 0.5, [n for n in standins.SETS if _is_training_like(n)]
+    if column not in found:
+        return False
+    sample = found.loc[found["set"].isin(sets), column].dropna().to_numpy()
+    if not len(sample):
+        return False
+    got = _interval(sample.mean(), _means(sample, np.random.default_rng(0)), len(sample))
+    return got.low <= chance
+
+
+def _is_training_like(name: str) -> bool:
+    return name.startswith("four_kinds") and not standins.SETS[name].distortion
 
 
 def below_budget(profile: str, runs: list[str]) -> bool:

@@ -181,7 +181,7 @@ def check(name: str, progress: bool = True) -> list[str]:
     """
     found, root = open_set(name), checksums.root()
     problems = [*_count_problems(found), *_without_masks(found.spec, root)]
-    for index in tqdm(range(len(found)), name, unit="image", disable=not progress):
+    for index in tqdm(range(len(found)), name, unit="image", disable=not progress or None):
         try:
             problems += _sample_problems(found.spec, found[index])
         except DataError as error:

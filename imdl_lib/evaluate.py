@@ -69,7 +69,7 @@ def score(job: Job, progress: bool = True) -> list[str]:
     model = train.load(job)
     rows, pooled = [], []
     names = [name for name in job.run.tests if at_hand(name)]
-    for name in tqdm(names, desc=f"scoring {job.run.id}", disable=not progress):
+    for name in tqdm(names, desc=f"scoring {job.run.id}", disable=not progress or None):
         scored = score_set(model, job, name)
         rows += [{"set": name, **row} for row in scored.rows]
         pooled += [{"set": name, **row} for row in scored.pooled]

@@ -191,7 +191,7 @@ def _download(spec: FetchSpec, wanted: list[str], progress: bool) -> None:
     try:
         jobs = [pool.submit(_download_one, spec, path, sums[path]) for path in wanted]
         done = as_completed(jobs)
-        for job in tqdm(done, spec.name, len(jobs), unit="file", disable=not progress):
+        for job in tqdm(done, spec.name, len(jobs), unit="file", disable=not progress or None):
             job.result()
     finally:  # a fault or Ctrl-C ends the rest; what was finished is kept
         pool.shutdown(cancel_futures=True)
@@ -259,7 +259,9 @@ def _unpack(spec: FetchSpec, masks: list[str], progress: bool) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             inside = {PurePosixPath(name).name: name for name in opened.namelist()}
-            for path in tqdm(masks, f"{spec.name} masks", unit="file", disable=not progress):
+            for path in tqdm(
+                masks, f"{spec.name} masks", unit="file", disable=not progress or None
+            ):
                 _unpack_one(spec, path, opened, inside)
     except zipfile.BadZipFile as error:
         raise DataError(

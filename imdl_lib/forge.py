@@ -343,7 +343,7 @@ def _reserve(file: Path) -> None:
 def _fill_all(part: Path, recipe: Recipe, progress: bool) -> None:
     starts = range(0, recipe.count, CHUNK)
     label = f"forging {recipe.count} {'/'.join(recipe.kinds)[:40]}"
-    with tqdm(total=recipe.count, desc=label, unit="image", disable=not progress) as bar:
+    with tqdm(total=recipe.count, desc=label, unit="image", disable=not progress or None) as bar:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
         if recipe.count < SERIAL_BELOW or workers == 1:
             for start in starts:

@@ -209,7 +209,7 @@ def _key(photos: Sequence[Photo], max_side_px: int) -> str:
 def _write_pack(path: Path, photos: Sequence[Photo], max_side_px: int, progress: bool) -> None:
     index = []
     with files.whole(path) as temporary, temporary.open("wb") as file:
-        for photo in tqdm(photos, "reading photos", unit="photo", disable=not progress):
+        for photo in tqdm(photos, "reading photos", unit="photo", disable=not progress or None):
             image = _at_most(read(photo), max_side_px)
             index.append((photo.id, *image.shape[:2]))
             file.write(image.tobytes())

@@ -215,7 +215,7 @@ class _Loop:
         done, batch_size = self.state["step"], self.job.profile.batch
         began = saved = time.monotonic()
         label = f"training {self.job.run.id}"
-        with tqdm(total=self.steps, initial=done, desc=label, disable=not progress) as bar:
+        with tqdm(total=self.steps, initial=done, desc=label, disable=not progress or None) as bar:
             for batch in batches(self.train_set, batch_size, self.job.seed, done, self.steps):
                 train_loss = self._step(batch)
                 bar.update()

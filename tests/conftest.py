@@ -1,14 +1,19 @@
 """A workplace without results, for tests that train, score or render at a tiny size."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from imdl_lib import files, paths, profiles
 from imdl_lib.profiles import Profile
+
+os.environ["OMP_NUM_THREADS"] = "1"  # in child processes too: sums in one order
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
