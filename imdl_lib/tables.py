@@ -151,7 +151,7 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
 def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
     printed = line["published"] or "-"
     if line["unit"] == "text":
-        return textwrap.shorten(printed, 40)
+        return textwrap.shorten(printed, 24, placeholder=" …")
     if profile == "quick" and line["seeds"]:
         printed = "quick"  # a quick value is never set beside a published one
     ours = [line["real"], line["stand_in"]]
@@ -169,7 +169,10 @@ def _reasons(shown: pd.DataFrame) -> list[str]:
     empty = shown[(shown["why"] != "") & (shown["unit"] != "text")]
     grouped = empty.groupby("why", sort=False)["row"].unique()
     lines = (f"{why}: {', '.join(rows)}" for why, rows in grouped.items())
-    return ["", *(text for line in lines for text in textwrap.wrap(f"Empty, {line}.", 110))]
+    return [
+        "",
+        *(text for line in lines for text in textwrap.wrap(f"Empty, {line.rstrip('.')}.", 110)),
+    ]
 
 
 def stored(profile: str, id: str, suffix: str) -> Path:
