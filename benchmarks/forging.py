@@ -1,6 +1,6 @@
 """Forged samples a second, by kind, at 128 px on all cores, cache writing included.
 
-python benchmarks/forging.py [--count 4000]
+python benchmarks/forging.py [--count 10000]
 """
 
 import argparse
@@ -27,7 +27,7 @@ def samples_per_second(kind: str, count: int) -> float:
 def main() -> None:
     """Print one line per kind."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=4000)
+    parser.add_argument("--count", type=int, default=10_000)
     count = parser.parse_args().count
     for kind in KINDS:
         print(f"{kind:12} {samples_per_second(kind, count):8.0f} samples a second")
