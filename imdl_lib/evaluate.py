@@ -45,8 +45,8 @@ def rebuild(job: Job, progress: bool = True) -> bool:
     """
     if finished(job):
         return False
-    current = train.read_record(job).get("identity") == job.identity
-    if not (current and job.released.exists()):  # committed weights are never trained again
+    kept = train.is_current(job) and job.released.exists()
+    if not kept:  # committed weights are never trained again
         train.train(job, progress)
     train.publish(job, score(job, progress))
     return True
@@ -54,9 +54,8 @@ def rebuild(job: Job, progress: bool = True) -> bool:
 
 def finished(job: Job) -> bool:
     """Whether the job's stored rows belong to it and cover every set that is at hand."""
-    record = train.read_record(job)
-    sets = [name for name in job.run.tests if at_hand(name)]
-    return record.get("identity") == job.identity and set(sets) <= set(record.get("sets", ()))
+    sets = {name for name in job.run.tests if at_hand(name)}
+    return train.is_current(job) and sets <= set(train.read_record(job).get("sets", ()))
 
 
 def at_hand(name: str) -> bool:

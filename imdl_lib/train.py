@@ -124,9 +124,8 @@ def load(job: Job) -> nn.Module:
     model = job.build()
     if STAGES[job.run.stage].loss is None:
         return model.eval()
-    current = read_record(job).get("identity") == job.identity
     source = job.cached(".safetensors")
-    if current and job.released.exists():  # the same weights on every machine
+    if is_current(job) and job.released.exists():  # the same weights on every machine
         source = job.released
     elif not source.exists():
         train(job)
@@ -163,6 +162,11 @@ def read_record(job: Job) -> dict[str, Any]:
     """The job's committed run.json; empty where it was never finished."""
     path = job.folder / "run.json"
     return files.read_json(path) if path.exists() else {}
+
+
+def is_current(job: Job) -> bool:
+    """Whether the job's committed results belong to the registry as it stands."""
+    return read_record(job).get("identity") == job.identity
 
 
 def precision(wanted: str) -> str:
