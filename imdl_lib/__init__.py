@@ -7,7 +7,8 @@ module only ever needs those before it::
     lock                   whether an environment holds the pinned packages
     batch                  Batch and Prediction: names, axes and ranges
     checksums, fetch       what can be downloaded, and whether it is whole
-    images, photos         reading any picture; real photos, split by photo
+    images                 reading any picture
+    segments, photos       outlines and superpixels; real photos, split by photo
     cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
     forge                  splices, copy-moves, removals, enhancements: recipes to array sets

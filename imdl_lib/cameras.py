@@ -22,6 +22,7 @@ from PIL import Image
 
 from .errors import ShapeError
 
+VERSION = 1  # raised when a change below alters what a camera takes
 HALVE_FROM_PX = 128  # a photo whose shorter side is at least this is halved first
 MOST_ISO_STOPS = 2  # a shot's gain is 1 to 2^2, so that noise alone does not name the camera
 DISPLAY_GAMMA = 2.2

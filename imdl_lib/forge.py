@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,12 +25,13 @@ from tqdm import tqdm
 from . import cameras, files, manipulations, paths, photos, shapes
 from .errors import RegistryError
 
-VERSION = 1  # raised when a change below alters what a recipe forges
+VERSION = 2  # raised when a change below alters what a recipe forges
 SERIAL_BELOW = 2048  # starting workers costs more than forging so few samples
 CHUNK = 128
 
 Image = UInt8[np.ndarray, "S S 3"]
 Regions = UInt8[np.ndarray, "S S"]  # 0 = pristine, 1, 2 … = the manipulated regions
+Mask = Bool[np.ndarray, "S S"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Recipe:
     @property
     def key(self) -> str:
         """Hash that names the set in the cache."""
-        text = json.dumps([VERSION, manipulations.VERSION, asdict(self)], sort_keys=True)
+        versions = [VERSION, manipulations.VERSION, cameras.VERSION]
+        text = json.dumps([versions, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -81,6 +84,13 @@ class ForgedSet:
         return self.recipe.kinds[index % len(self.recipe.kinds)]
 
 
+class Scene(NamedTuple):
+    """A patch of a photo and the numbers of what belongs together in it, where they are known."""
+
+    image: Image
+    segments: Regions | None = None
+
+
 @dataclass(frozen=True)
 class Draw:
     """What one sample is made from; every random choice comes from ``rng``."""
@@ -89,31 +99,39 @@ class Draw:
     pack: photos.PhotoPack = field(repr=False)
     rng: np.random.Generator = field(repr=False)
 
-    def patch(self, size_px: int) -> Image:
+    def patch(self, size_px: int) -> Scene:
         """A textured patch of a random photo that is large enough."""
         fitting = _fitting(self.pack, size_px)
-        photo = self.pack[int(fitting[int(self.rng.integers(len(fitting)))])]
-        return photos.patch(photo, size_px, self.rng)
+        number = int(fitting[int(self.rng.integers(len(fitting)))])
+        image, place = photos.patch(self.pack[number], size_px, self.rng)
+        return Scene(image, self.pack.segments(number)[place])
 
-    def pair(self) -> tuple[Image, Image]:
+    def pair(self) -> tuple[Scene, Scene]:
         """Patches of two photos, each taken by its own camera where the recipe says so."""
         size = self.recipe.size_px
         if not self.recipe.cameras:
             return self.patch(size), self.patch(size)
         first, second = self.rng.choice(len(cameras.CAMERAS), 2, replace=False)
-        return self.shot(int(first)), self.shot(int(second))
+        return Scene(self.shot(int(first))), Scene(self.shot(int(second)))
 
     def shot(self, camera: int) -> Image:
         """A patch as one virtual camera takes it."""
         size = self.recipe.size_px
-        taken = cameras.shoot(self.patch(2 * size), cameras.CAMERAS[camera], self.rng)
+        taken = cameras.shoot(self.patch(2 * size).image, cameras.CAMERAS[camera], self.rng)
         top, left = ((np.array(taken.shape[:2]) - size) // 2).tolist()
         return taken[top : top + size, left : left + size]
 
-    def region(self) -> Bool[np.ndarray, "S S"]:
-        """A blob or a bundle of strokes that covers a share of the image in the recipe's range."""
-        shape = shapes.blob if self.rng.random() < 0.75 else shapes.strokes
-        return shape(self.recipe.size_px, self.rng.uniform(*self.recipe.area), self.rng)
+    def object(self, scene: Scene) -> Mask:
+        """A blob over a share of the scene in the recipe's range; half of them follow objects."""
+        mask = shapes.blob(self.recipe.size_px, self.rng.uniform(*self.recipe.area), self.rng)
+        follow = self.rng.random() < 0.5 and scene.segments is not None
+        return shapes.snapped(mask, scene.segments) if follow else mask
+
+    def region(self, scene: Scene) -> Mask:
+        """Three times of four as `object`, else a bundle of strokes."""
+        if self.rng.random() < 0.75:
+            return self.object(scene)
+        return shapes.strokes(self.recipe.size_px, self.rng.uniform(*self.recipe.area), self.rng)
 
     def leaf(self) -> int:
         """An operation, drawn uniformly."""
@@ -123,41 +141,41 @@ class Draw:
 
 def pristine(draw: Draw) -> Forged:
     """An untouched patch."""
-    image = draw.pair()[0]
+    image = draw.pair()[0].image
     return Forged(image, np.zeros(image.shape[:2], np.uint8))
 
 
 def splice(draw: Draw) -> Forged:
     """A region of one photo, scaled, turned, shifted and relit, pasted into another."""
     host, donor = draw.pair()
-    mask = shapes.blob(draw.recipe.size_px, draw.rng.uniform(*draw.recipe.area), draw.rng)
-    return paste(host, donor, mask, draw.rng)
+    return paste(host.image, donor.image, draw.object(donor), draw.rng)
 
 
 def copy_move(draw: Draw) -> Forged:
     """A region of the photo pasted elsewhere in the same photo; the source stays unmarked."""
     host = draw.pair()[0]
-    mask = shapes.blob(draw.recipe.size_px, draw.rng.uniform(*draw.recipe.area), draw.rng)
-    return paste(host, host, mask, draw.rng)
+    return paste(host.image, host.image, draw.object(host), draw.rng)
 
 
 def removal(draw: Draw) -> Forged:
     """A region filled in from its surroundings."""
-    host, mask = draw.pair()[0], draw.region()
+    host = draw.pair()[0]
+    mask = draw.region(host)
     method = str(draw.rng.choice(draw.recipe.inpainters))
-    return Forged(INPAINTERS[method](host, mask, draw.rng), mask.astype(np.uint8))
+    return Forged(INPAINTERS[method](host.image, mask, draw.rng), mask.astype(np.uint8))
 
 
 def enhancement(draw: Draw) -> Forged:
     r"""A region altered by one of the 385 operations: :math:`Z = P(1-M) + y(P)M` (sec. 2.3)."""
-    host, mask, leaf = draw.pair()[0], draw.region(), draw.leaf()
-    altered = manipulations.manipulate(host, leaf, draw.rng)
-    return Forged(np.where(mask[..., None], altered, host), mask.astype(np.uint8), leaf)
+    host = draw.pair()[0]
+    mask, leaf = draw.region(host), draw.leaf()
+    altered = manipulations.manipulate(host.image, leaf, draw.rng)
+    return Forged(np.where(mask[..., None], altered, host.image), mask.astype(np.uint8), leaf)
 
 
 def two_regions(draw: Draw) -> Forged:
     """Two disjoint regions altered by operations of two families (sec. 4.1, fig. 6c)."""
-    host, size, (low, high) = draw.pair()[0], draw.recipe.size_px, draw.recipe.area
+    host, size, (low, high) = draw.pair()[0].image, draw.recipe.size_px, draw.recipe.area
     image, regions = host, np.zeros((size, size), np.uint8)
     families = draw.rng.choice(manipulations.CLASSES[0], 2, replace=False)
     for number, (family, side) in enumerate(zip(families, (0, 1), strict=True), start=1):
@@ -182,7 +200,7 @@ def compound(draw: Draw) -> Forged:
 def operation(draw: Draw) -> Forged:
     """A whole patch altered by one operation, then cropped to half its side (sec. 2.3)."""
     size, leaf = draw.recipe.size_px, draw.leaf()
-    altered = manipulations.manipulate(draw.patch(2 * size), leaf, draw.rng)
+    altered = manipulations.manipulate(draw.patch(2 * size).image, leaf, draw.rng)
     top, left = draw.rng.integers(size + 1, size=2).tolist()
     image = altered[top : top + size, left : left + size]
     return Forged(image, np.zeros((size, size), np.uint8), leaf)
@@ -208,7 +226,7 @@ KINDS: dict[str, Callable[[Draw], Forged]] = {
 }
 
 
-def paste(host: Image, donor: Image, mask: np.ndarray, rng: np.random.Generator) -> Forged:
+def paste(host: Image, donor: Image, mask: Mask, rng: np.random.Generator) -> Forged:
     """``donor`` under ``mask``, moved by a random similarity and relit, over ``host``.
 
     Scale in [0.7, 1.4], rotation in ±30°, luminance in [0.85, 1.15], edges hard or up to 5 px
@@ -222,9 +240,10 @@ def paste(host: Image, donor: Image, mask: np.ndarray, rng: np.random.Generator)
         target = rng.uniform(0.2, 0.8, 2) * size
     matrix = cv2.getRotationMatrix2D(centre.tolist(), rng.uniform(-30, 30), rng.uniform(0.7, 1.4))
     matrix[:, 2] += target - centre
-    moved = cv2.warpAffine(mask.astype(np.uint8), matrix, (size, size), flags=cv2.INTER_NEAREST)
+    moved = (cv2.warpAffine(mask * np.uint8(255), matrix, (size, size)) > 128).astype(np.uint8)
     light = rng.uniform(0.85, 1.15)
-    paint = cv2.warpAffine(cv2.convertScaleAbs(donor, alpha=light), matrix, (size, size))
+    lit = cv2.convertScaleAbs(donor, alpha=light)
+    paint = cv2.warpAffine(lit, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
     soft = int(rng.choice([0, 3, 5]))
     if soft:
         alpha = cv2.GaussianBlur(moved.astype(np.float32), (soft, soft), 0)[..., None]
@@ -238,7 +257,7 @@ def _inpaint(flag: int) -> Callable[..., Image]:
     return lambda host, mask, rng: cv2.inpaint(host, mask.astype(np.uint8), 3, flag)
 
 
-def biharmonic(host: Image, mask: np.ndarray, rng: np.random.Generator) -> Image:
+def biharmonic(host: Image, mask: Mask, rng: np.random.Generator) -> Image:
     """Smooth interpolation from the border inwards (scikit-image)."""
     from skimage.restoration import inpaint_biharmonic  # half a second to import, rarely needed
 
@@ -246,7 +265,7 @@ def biharmonic(host: Image, mask: np.ndarray, rng: np.random.Generator) -> Image
     return (filled * 255).round().clip(0, 255).astype(np.uint8)
 
 
-def cloned(host: Image, mask: np.ndarray, rng: np.random.Generator) -> Image:
+def cloned(host: Image, mask: Mask, rng: np.random.Generator) -> Image:
     """Another place of the photo blended in by Poisson editing, as retouching tools do."""
     source = np.ascontiguousarray(host[::-1] if rng.random() < 0.5 else host[:, ::-1])
     inner = mask.copy()

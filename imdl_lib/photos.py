@@ -7,7 +7,6 @@
 import hashlib
 import json
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from jaxtyping import Int32, UInt8
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
+from jaxtyping import UInt8
 from tqdm import tqdm
 
-from . import checksums, files, images, paths
+from . import checksums, files, images, paths, segments
 from .errors import DataError, RegistryError
 
 PARTS = ("train", "valid", "test")  # 8:1:1
@@ -30,7 +27,7 @@ MIN_DEVIATION = 32.0  # of a patch's intensity; ManTra-Net, section 2.3
 PATCH_TRIES = 10
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
-_MAGIC = b"imdl photo pack1"
+_MAGIC = b"imdl photo pack2"
 _TAIL = 8 + len(_MAGIC)  # bytes: the index's length, the magic
 
 
@@ -144,7 +141,7 @@ def read(photo: Photo | Path) -> UInt8[np.ndarray, "H W 3"]:
 class PhotoPack(Sequence):
     """Decoded photos in one memory-mapped file; ``pack[i]`` is a read-only (H W 3) uint8 view.
 
-    Pickled as its path alone, so that a worker process maps the same pages.
+    ``segments(i)`` numbers what belongs together in photo ``i``. Pickled as its path alone, so that a worker process maps the same pages.
     """
 
     path: Path
@@ -159,6 +156,11 @@ class PhotoPack(Sequence):
     def __getitem__(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
         start, shape = self.starts[index], self.shapes[index]
         return np.asarray(self.pixels[start : start + int(np.prod(shape))]).reshape(shape)
+
+    def segments(self, index: int) -> UInt8[np.ndarray, "H W"]:
+        """Human outlines where the photo has them, else superpixels; 1 to 255, and on from 1."""
+        end, shape = self.starts[index] + int(np.prod(self.shapes[index])), self.shapes[index][:2]
+        return np.asarray(self.pixels[end : end + int(np.prod(shape))]).reshape(shape)
 
     def __reduce__(self) -> tuple:
         return open_pack, (self.path,)
@@ -195,7 +197,7 @@ def open_pack(path: Path) -> PhotoPack:
             "wrote. Run the same command again; it is made anew."
         )
     shapes = tuple((height, width, 3) for _, height, width in index)
-    ends = np.cumsum([0, *map(np.prod, shapes)]).tolist()
+    ends = np.cumsum([0, *(4 * height * width for _, height, width in index)]).tolist()
     pixels = np.memmap(path, np.uint8, "r", shape=(ends[-1],))
     return PhotoPack(path, tuple(id for id, _, _ in index), tuple(ends[:-1]), shapes, pixels)
 
@@ -213,8 +215,17 @@ def _write_pack(path: Path, photos: Sequence[Photo], max_side_px: int, progress:
             image = _at_most(read(photo), max_side_px)
             index.append((photo.id, *image.shape[:2]))
             file.write(image.tobytes())
+            file.write(_segments(photo, image).tobytes())
         text = json.dumps(index).encode()
         file.write(text + len(text).to_bytes(8, "little") + _MAGIC)
+
+
+def _segments(photo: Photo, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W"]:
+    folder, shape = photo.path.parent, image.shape[:2]
+    file = folder.with_name(f"groundTruth_{folder.name}") / f"{photo.path.stem}.mat"
+    human = photo.source == "bsds500" and file.is_file()
+    found = segments.drawn(file) if human else segments.superpixels(image)
+    return ((segments.resized(found, shape) - 1) % 255 + 1).astype(np.uint8)
 
 
 def _at_most(image: UInt8[np.ndarray, "H W 3"], max_side_px: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -236,14 +247,14 @@ def _index(path: Path) -> list[tuple[str, int, int]] | None:
             index = [(id, height, width) for id, height, width in json.loads(file.read(length))]
     except (OSError, TypeError, ValueError):
         return None
-    whole = magic == _MAGIC and end == sum(3 * height * width for _, height, width in index)
+    whole = magic == _MAGIC and end == sum(4 * height * width for _, height, width in index)
     return index if whole else None
 
 
 def patch(
     photo: UInt8[np.ndarray, "H W 3"], size_px: int, rng: np.random.Generator
-) -> UInt8[np.ndarray, "S S 3"]:
-    """A random square of a photo that is not too plain.
+) -> tuple[UInt8[np.ndarray, "S S 3"], tuple[slice, slice]]:
+    """A random square of a photo that is not too plain, and the rows and columns it lies in.
 
     Squares whose intensity deviates by less than 32 are rejected (ManTra-Net, section 2.3); after
     `PATCH_TRIES` of them the least plain one is taken, so that a photo of the sky ends too.
@@ -261,40 +272,20 @@ def patch(
             f"A photo of {width}x{height} px is too small for a patch. "
             f"Expected at least {size_px}x{size_px}. Leave it out, or use a smaller patch."
         )
-    best, most = None, -1.0
+    best, place, most = None, None, -1.0
     for _ in range(PATCH_TRIES):
         top = int(rng.integers(height - size_px + 1))
         left = int(rng.integers(width - size_px + 1))
-        square = np.ascontiguousarray(photo[top : top + size_px, left : left + size_px])
+        tried = np.s_[top : top + size_px, left : left + size_px]
+        square = np.ascontiguousarray(photo[tried])
         deviation = intensity_deviation(square)
         if deviation > most:
-            best, most = square, deviation
+            best, place, most = square, tried, deviation
         if deviation >= MIN_DEVIATION:
             break
-    return best
+    return best, place
 
 
 def intensity_deviation(image: UInt8[np.ndarray, "H W 3"]) -> float:
     """Standard deviation of a photo's grey values, 0..127.5."""
     return float(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1][0, 0])
-
-
-def segments(photo: Photo) -> Int32[np.ndarray, "H W"] | None:
-    """The objects of a BSDS500 photo as the first human outlined them: labels from 1 on.
-
-    Returns:
-        None for a photo without a segmentation.
-    Raises:
-        DataError: its file is damaged.
-    """
-    part = photo.path.parent
-    file = part.with_name(f"groundTruth_{part.name}") / f"{photo.path.stem}.mat"
-    if photo.source != "bsds500" or not file.is_file():
-        return None
-    try:
-        return loadmat(file)["groundTruth"][0, 0]["Segmentation"][0, 0].astype(np.int32)
-    except (MatReadError, OSError, ValueError, LookupError, TypeError, zlib.error) as error:
-        raise DataError(
-            f"The segmentation {file} is damaged ({error}). Expected a MATLAB file with the cells "
-            "`groundTruth`. Run `imdl data get bsds500`: it fetches damaged files again."
-        ) from error

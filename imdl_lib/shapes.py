@@ -1,8 +1,8 @@
-"""Shapes of forged regions: Bezier blobs, strokes."""
+"""Shapes of forged regions: Bezier blobs, strokes, and blobs drawn out to objects' borders."""
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 POINTS, RADIUS, EDGINESS = 7, 0.2, 0.01  # PSCC-Net's blobs
 SEGMENT_STEPS = 12  # points drawn per Bezier segment
@@ -72,3 +72,20 @@ def blob_in_half(
     left = 0 if side == 0 else size_px - small
     mask[top : top + small, left : left + small] = blob(small, area * (size_px / small) ** 2, rng)
     return mask
+
+
+def snapped(
+    mask: Bool[np.ndarray, "S S"], segments: UInt8[np.ndarray, "S S"]
+) -> Bool[np.ndarray, "S S"]:
+    """The union of the segments that lie in ``mask`` by more than half, or ``mask`` itself.
+
+    It stays ``mask`` where no such union has between half and twice its pixels.
+
+    >>> snapped(np.array([[True, True], [True, False]]), np.array([[1, 2], [1, 2]], np.uint8))
+    array([[ True, False],
+           [ True, False]])
+    """
+    inside = np.bincount(segments[mask], minlength=256)
+    chosen = 2 * inside > np.bincount(segments.ravel(), minlength=256)
+    union = chosen[segments]
+    return union if 0.5 <= union.sum() / max(1, mask.sum()) <= 2 else mask

@@ -173,9 +173,9 @@ _ABLATIONS = (
 
 _MAJORITY = StandIn(
     "majority",
-    ("splice", "enhancement"),
-    "images of which about half or more is forged; masks are negated above one half",
-    area=(0.55, 0.75),
+    ("enhancement",),
+    "images of which mostly more than half is forged; masks are negated above one half",
+    area=(0.6, 0.85),
     seed=1041,
 )
 

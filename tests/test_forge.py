@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imdl_lib import files, forge, manipulations, paths, photos
+from imdl_lib import cameras, files, forge, manipulations, paths, photos
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.forge import KINDS, Draw, Recipe, make
 
@@ -46,7 +46,7 @@ def same(first: forge.Forged, second: forge.Forged) -> bool:
 
 def host_of(recipe: Recipe, index: int, pack: photos.PhotoPack) -> np.ndarray:
     """The photo under a sample: the first thing that every kind draws."""
-    return Draw(recipe, pack, np.random.default_rng([recipe.seed, index])).pair()[0]
+    return Draw(recipe, pack, np.random.default_rng([recipe.seed, index])).pair()[0].image
 
 
 # A sample is a function of the recipe and its index
@@ -172,7 +172,7 @@ def test_every_field_of_a_recipe_names_another_set():
     assert replace(PLAIN).key == PLAIN.key
 
 
-@pytest.mark.parametrize("module", [forge, manipulations])
+@pytest.mark.parametrize("module", [forge, manipulations, cameras])
 def test_a_version_names_other_sets(module, monkeypatch):
     before = PLAIN.key
     monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
@@ -438,3 +438,23 @@ def test_cloning_leaves_a_region_on_the_border_alone(rng):
 def test_a_local_edit_always_has_a_region(kind, pack):
     recipe = of_kind(kind, size_px=32)
     assert all(make(recipe, index, pack).regions.any() for index in range(15))
+
+
+@pytest.mark.parametrize("kind", ["splice", "copy_move"])
+def test_a_pasted_region_has_no_dark_rim(kind, pack, monkeypatch):
+    white = forge.Scene(np.full((48, 48, 3), 200, np.uint8))
+    monkeypatch.setattr(forge.Draw, "pair", lambda draw: (white, white))
+    darkest = [make(of_kind(kind), index, pack).image.min() for index in range(200)]
+    assert min(darkest) >= 0.85 * 200 - 1
+
+
+def test_half_of_the_objects_follow_segments(pack):
+    recipe = of_kind("enhancement", size_px=64)
+    followed = 0
+    for index in range(100):
+        draw = Draw(recipe, pack, np.random.default_rng([1, index]))
+        scene = draw.patch(64)
+        mask = draw.object(scene)
+        numbers = np.unique(scene.segments[mask])
+        followed += np.array_equal(mask, np.isin(scene.segments, numbers))
+    assert 25 <= followed <= 60

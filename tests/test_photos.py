@@ -251,12 +251,12 @@ def test_workers_map_the_same_file(noise):
 
 def test_patch_lies_inside_and_depends_on_the_seed(noise):
     photo = photos.read(noise[1])
-    first, same, other = (photos.patch(photo, 16, np.random.default_rng(s)) for s in (1, 1, 2))
+    first, same, other = (photos.patch(photo, 16, np.random.default_rng(s))[0] for s in (1, 1, 2))
     assert first.shape == (16, 16, 3)
     assert np.array_equal(first, same) and not np.array_equal(first, other)
     windows = np.lib.stride_tricks.sliding_window_view(photo, (16, 16, 3)).reshape(-1, 16, 16, 3)
     assert (windows == first).all((1, 2, 3)).any()
-    whole = photos.patch(photo[:30, :30], 30, np.random.default_rng(0))
+    whole, _ = photos.patch(photo[:30, :30], 30, np.random.default_rng(0))
     assert np.array_equal(whole, photo[:30, :30])
 
 
@@ -264,7 +264,7 @@ def test_patch_rejects_plain_squares():
     photo = np.zeros((64, 256, 3), np.uint8)
     photo[:, 128:] = np.random.default_rng(0).integers(0, 2, (64, 128, 1), np.uint8) * 255
     rng = np.random.default_rng(0)
-    deviations = [photos.intensity_deviation(photos.patch(photo, 32, rng)) for _ in range(50)]
+    deviations = [photos.intensity_deviation(photos.patch(photo, 32, rng)[0]) for _ in range(50)]
     assert min(deviations) >= photos.MIN_DEVIATION
     plain = [photo[:32, left : left + 32].std() < photos.MIN_DEVIATION for left in range(224)]
     assert np.mean(plain) > 0.4  # so 50 squares drawn blindly would hold plain ones
@@ -274,7 +274,7 @@ def test_patch_of_a_plain_photo_is_the_least_plain_that_was_drawn():
     photo = np.full((40, 40, 3), 90, np.uint8)
     photo[30:, 30:] = 120
     rng = np.random.default_rng(3)
-    drawn = [photos.patch(photo, 16, rng).max() for _ in range(20)]
+    drawn = [photos.patch(photo, 16, rng)[0].max() for _ in range(20)]
     assert drawn.count(120) > 15  # a single draw meets the corner 28 times in 100
 
 
@@ -298,43 +298,23 @@ def test_intensity_deviation_is_numpy_s():
     assert photos.intensity_deviation(rgb) == pytest.approx(grey.std(), abs=1e-6)
 
 
-@pytest.fixture
-def segmented(tmp_path) -> Photo:
-    """A photo with the outlines of two humans."""
-    humans = [np.repeat([[1], [2]], 3, axis=1), np.repeat([[1], [1]], 3, axis=1)]
-    cells = np.empty((1, 2), object)
-    for n, labels in enumerate(humans):
-        cells[0, n] = {"Segmentation": labels.astype(np.uint16), "Boundaries": labels == 1}
-    (tmp_path / "groundTruth_train").mkdir()
+def test_segments_of_a_pack_are_outlines_where_there_are_any(tmp_path):
+    slope = np.mgrid[:40, :60].sum(0).astype(np.uint8)[..., None].repeat(3, 2)
+    outlines = np.repeat(np.repeat([[1, 2], [300, 4]], 20, 0), 30, 1).astype(np.uint16)
+    for name in ("train", "groundTruth_train"):
+        (tmp_path / name).mkdir()
+    for name in ("7", "8"):
+        Image.fromarray(slope).save(tmp_path / f"train/{name}.png")
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = {"Segmentation": outlines}
     savemat(tmp_path / "groundTruth_train/7.mat", {"groundTruth": cells})
-    return Photo("bsds500/train/7", tmp_path / "train/7.jpg", "bsds500", "", "bsds500/train/7")
-
-
-def test_segments_are_those_of_the_first_human(segmented):
-    assert photos.segments(segmented).tolist() == [[1, 1, 1], [2, 2, 2]]
-
-
-def test_photos_without_segments(segmented):
-    assert photos.segments(replace(segmented, path=segmented.path.with_name("8.jpg"))) is None
-    assert photos.segments(replace(segmented, source="packaged")) is None
-
-
-@pytest.mark.parametrize("body", [b"", b"not MATLAB" * 30])
-def test_damaged_segmentation(segmented, tmp_path, body):
-    file = tmp_path / "groundTruth_train/7.mat"
-    file.write_bytes(body)
-    with pytest.raises(DataError) as caught:
-        photos.segments(segmented)
-    text = str(caught.value)
-    assert text.startswith(f"The segmentation {file} is damaged (")
-    assert text.endswith(
-        "). Expected a MATLAB file with the cells `groundTruth`. "
-        "Run `imdl data get bsds500`: it fetches damaged files again."
-    )
-
-
-def test_truncated_segmentation(segmented, tmp_path):
-    file = tmp_path / "groundTruth_train/7.mat"
-    file.write_bytes(file.read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"The segmentation .* is damaged"):
-        photos.segments(segmented)
+    chosen = [
+        Photo(f"bsds500/train/{n}", tmp_path / f"train/{n}.png", "bsds500", "", n) for n in "78"
+    ]
+    packed = photos.pack(chosen, progress=False)
+    assert packed.segments(0)[[0, 0, 39, 39], [0, 59, 0, 59]].tolist() == [1, 2, 45, 4]
+    assert packed.segments(0).shape == (40, 60)
+    assert len(np.unique(packed.segments(1))) > 4  # no outline: superpixels
+    small = photos.pack(chosen, 20, progress=False).segments(0)
+    assert small.shape == (13, 20) and small[12].tolist() == [45] * 10 + [4] * 10
+    assert np.array_equal(packed[1], packed[0])

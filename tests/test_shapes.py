@@ -105,3 +105,21 @@ def test_a_blob_in_a_half_is_measured_by_the_whole():
 def test_a_seed_fixes_a_shape(draw):
     assert np.array_equal(draw(rng(3)), draw(rng(3)))
     assert not np.array_equal(draw(rng(3)), draw(rng(4)))
+
+
+def test_a_snapped_blob_keeps_to_borders_and_about_its_size():
+    segments = np.kron(np.arange(1, 65).reshape(8, 8), np.ones((8, 8))).astype(np.uint8)
+    followed = 0
+    for seed in SEEDS:
+        mask = shapes.blob(64, 0.2, rng(seed))
+        snapped = shapes.snapped(mask, segments)
+        assert 0.5 <= snapped.sum() / mask.sum() <= 2
+        cells = snapped.reshape(8, 8, 8, 8).mean((1, 3))
+        followed += set(np.unique(cells)) <= {0, 1}
+        assert (snapped & mask).sum() > 0.5 * snapped.sum()
+    assert followed > 0.9 * len(SEEDS)
+
+
+def test_a_blob_stays_where_nothing_fits_it():
+    mask = shapes.blob(32, 0.1, rng(0))
+    assert np.array_equal(shapes.snapped(mask, np.ones((32, 32), np.uint8)), mask)

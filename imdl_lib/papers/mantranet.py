@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch, Prediction
 from ..errors import RegistryError, WeightsError
-from ..layers import BayarConv2d, SRMConv2d, SymmetricConv2d, pad_symmetric
+from ..layers import BayarConv2d, SRMConv2d, SymmetricConv2d, glorot, pad_symmetric
 from ..manipulations import CLASSES, HIERARCHY
 from . import Departure
 
@@ -191,6 +191,7 @@ class ImcModel(nn.Module):
         self.config = config
         self.trace = Trace(config)
         self.decision = nn.Conv2d(self.trace.channels, CLASSES[config.level], 3)
+        self.apply(glorot)
 
     def features(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
         """The trace feature."""
@@ -367,6 +368,7 @@ class Model(nn.Module):
         else:
             self.read = Together(channels * (len(config.windows) + 1), hidden)
         self.decide = nn.Conv2d(hidden, 1, 7, padding=3)
+        self.apply(glorot)
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A map for images of any size; an image's score is the mean of its map (sec. 5.1)."""
@@ -511,6 +513,14 @@ DEPARTURES = (
         "batch normalisation; the port uses the batch's own statistics",
         "each image's own statistics, and none before the raw deviation D_F",
         "a result must not depend on its neighbours; per image, D_F would become Z_F",
+    ),
+    Departure(
+        "initial weights",
+        "not stated",
+        "Keras' defaults: Glorot uniform weights, zero biases",
+        "as released",
+        "under torch's defaults the unit-length feature of the plain networks is constant over "
+        "pixels and images, and nothing is learned",
     ),
     Departure(
         "reading without time (FAC and D_F)",
