@@ -240,7 +240,7 @@ def paste(host: Image, donor: Image, mask: Mask, rng: np.random.Generator) -> Fo
         target = rng.uniform(0.2, 0.8, 2) * size
     matrix = cv2.getRotationMatrix2D(centre.tolist(), rng.uniform(-30, 30), rng.uniform(0.7, 1.4))
     matrix[:, 2] += target - centre
-    moved = (cv2.warpAffine(mask * np.uint8(255), matrix, (size, size)) > 128).astype(np.uint8)
+    moved = (cv2.warpAffine(mask * np.uint8(255), matrix, (size, size)) > 127).astype(np.uint8)
     light = rng.uniform(0.85, 1.15)
     lit = cv2.convertScaleAbs(donor, alpha=light)
     paint = cv2.warpAffine(lit, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)

@@ -141,7 +141,8 @@ def read(photo: Photo | Path) -> UInt8[np.ndarray, "H W 3"]:
 class PhotoPack(Sequence):
     """Decoded photos in one memory-mapped file; ``pack[i]`` is a read-only (H W 3) uint8 view.
 
-    ``segments(i)`` numbers what belongs together in photo ``i``. Pickled as its path alone, so that a worker process maps the same pages.
+    ``segments(i)`` numbers what belongs together in photo ``i``. Pickled as its path alone, so
+    that a worker process maps the same pages.
     """
 
     path: Path

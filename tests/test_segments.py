@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.io import savemat
+
 from imdl_lib import segments
 from imdl_lib.errors import DataError
-from scipy.io import savemat
 
 
 @pytest.fixture
