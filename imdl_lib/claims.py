@@ -19,6 +19,7 @@ from .registry import Source, Verdict
 
 Judge = Callable[[str], Verdict]
 DRAWS = 1000
+TAIL = 0.025  # of the draws, on each side of a 95 % interval
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
 
@@ -72,23 +73,28 @@ class Difference:
 
 def difference(profile: str, a: Source, b: Source) -> Difference:
     """Mean of ``a`` less mean of ``b``; paired where keys are shared."""
+    return _interval(*_change(profile, a, b))
+
+
+def _change(profile: str, a: Source, b: Source) -> tuple[float, np.ndarray, int]:
+    """The difference, as it was and as it is drawn, and its number of images."""
     rng = np.random.default_rng(0)
     left, right = values(profile, a), values(profile, b)
     both = left.merge(right, on="key")
     if len(both):
         change = (both["value_x"] - both["value_y"]).to_numpy()
-        drawn = _means(change, rng)
-        return _interval(change.mean(), drawn, len(both))
+        return change.mean(), _means(change, rng), len(both)
     x, y = left["value"].to_numpy(), right["value"].to_numpy()
-    return _interval(x.mean() - y.mean(), _means(x, rng) - _means(y, rng), min(len(x), len(y)))
+    return x.mean() - y.mean(), _means(x, rng) - _means(y, rng), min(len(x), len(y))
 
 
 def _means(sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means of ``DRAWS`` resamples of the rows of a sample."""
     return sample[rng.integers(len(sample), size=(DRAWS, len(sample)))].mean(1)
 
 
 def _interval(mean: float, drawn: np.ndarray, images: int) -> Difference:
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
     return Difference(float(mean), float(low), float(high), images)
 
 
@@ -150,19 +156,81 @@ def above(level: float | int, *sources: Source) -> Judge:
     return ruled(rule)
 
 
-def series(
-    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], points: dict[float, Source]
-) -> Judge:
-    """A property of means along a series of settings: ``measure(x, y) -> (holds, evidence)``."""
+def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Judge:
+    """The first pair lies closer together than each other pair: ``a - b`` is smaller."""
 
     def rule(profile: str) -> Verdict:
-        x = np.array(list(points))
-        y = np.array([values(profile, source)["value"].mean() for source in points.values()])
-        holds, said = measure(x, y)
-        runs = [source.run for source in points.values()]
-        return decided(profile, [HELD if holds else FAILED], [said], runs)
+        said, verdicts = [], []
+        for other in others:
+            changes = [
+                _change(profile, a, b) for a, b in zip(first, other, strict=True)
+            ]  # paired run against run: both saw the same images
+            (mean, drawn, n), (less, drawn_less, m) = changes
+            change = _interval(mean - less, drawn - drawn_less, min(n, m))
+            verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
+            gaps = f"gap of {_name(first[0], other[0])} - gap of {_name(other[0], first[0])}"
+            said.append(f"{gaps} {change}")
+        runs = [source.run for pair in (first, *others) for source in pair]
+        return decided(profile, verdicts, said, runs)
 
     return ruled(rule)
+
+
+def series(
+    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], *series: dict[float, Source]
+) -> Judge:
+    """A property of means along each series of settings: ``measure(x, y) -> (holds, evidence)``.
+
+    It must hold in nearly all resamples of the images; those that all settings share are
+    resampled together.
+    """
+
+    def rule(profile: str) -> Verdict:
+        said, verdicts = [], []
+        for points in series:
+            x = np.array(list(points))
+            samples = [
+                values(profile, source).set_index("key")["value"] for source in points.values()
+            ]
+            shared = pd.concat(samples, axis=1, join="inner").to_numpy()
+            rng = np.random.default_rng(0)
+            drawn = (
+                _means(shared, rng)
+                if len(shared)
+                else np.stack([_means(sample.to_numpy(), rng) for sample in samples], 1)
+            )
+            share = np.mean([measure(x, y)[0] for y in drawn])
+            verdicts.append(HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN)
+            evidence = measure(x, np.array([sample.mean() for sample in samples]))[1]
+            said.append(f"{evidence}; so in {share:.0%} of resamples")
+        return decided(profile, verdicts, said, [s.run for p in series for s in p.values()])
+
+    return ruled(rule)
+
+
+def separates(level: float | int, run: str, set: str) -> Judge:
+    """The AUC (percent) of a run's image scores for forged against authentic is above ``level``."""
+
+    def rule(profile: str) -> Verdict:
+        score = values(profile, Source(run, set, "score"))
+        share = values(profile, Source(run, set, "forged_share"))
+        both = score.merge(share, on="key", suffixes=("", "_share"))
+        is_forged = both["value_share"].to_numpy() > 0
+        forged, authentic = (both["value"].to_numpy()[which] for which in (is_forged, ~is_forged))
+        won = (forged[:, None] > authentic) + 0.5 * (forged[:, None] == authentic)
+        rng = np.random.default_rng(0)
+        weights = [rng.multinomial(n, np.full(n, 1 / n), DRAWS) / n for n in won.shape]
+        drawn = 100 * ((weights[0] @ won) * weights[1]).sum(1)
+        got = _interval(100 * won.mean(), drawn, len(both))
+        verdict = HELD if got.low > level else FAILED if got.high < level else OPEN
+        return decided(profile, [verdict], [f"{set} image AUC {got}, level {level:g}"], [run])
+
+    return ruled(rule)
+
+
+def waiting(*sets: str) -> Judge:
+    """A claim about published sets that no stand-in can decide."""
+    return lambda profile: Verdict("needs data", "; ".join(map(datasets.needs, sets)))
 
 
 def _name(source: Source, other: Source) -> str:

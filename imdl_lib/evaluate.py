@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from . import datasets, files, manipulations, metrics, standins, train
 from .batch import Batch
-from .forge import ForgedSet, forge
+from .forge import ForgedSet, Recipe, forge
 from .papers import mantranet
 from .profiles import Profile
 from .train import Job
@@ -53,9 +53,8 @@ def rebuild(job: Job, progress: bool = True) -> bool:
 
 
 def finished(job: Job) -> bool:
-    """Whether the job's stored rows belong to it and cover every set that is at hand."""
-    sets = {name for name in job.run.tests if at_hand(name)}
-    return train.is_current(job) and sets <= set(train.read_record(job).get("sets", ()))
+    """Whether the job's stored rows belong to it, and to every set as it stands and is at hand."""
+    return train.is_current(job) and not _stale(job)
 
 
 def at_hand(name: str) -> bool:
@@ -63,19 +62,47 @@ def at_hand(name: str) -> bool:
     return name in standins.SETS or datasets.available(name)
 
 
-def score(job: Job, progress: bool = True) -> list[str]:
-    """Score a job on every set that it names and is at hand; returns those sets."""
+def _stale(job: Job) -> list[str]:
+    """Sets at hand that were never scored, or have been forged otherwise since."""
+    stored = train.read_record(job).get("sets", {}) if train.is_current(job) else {}
+    wanted = {name: _key(job, name) for name in job.run.tests if at_hand(name)}
+    return [name for name, key in wanted.items() if stored.get(name) != key]
+
+
+def _key(job: Job, name: str) -> str:
+    """What decides a set's images: its recipe's key; a real set's name says all."""
+    return _recipe(job, name).key if name in standins.SETS else name
+
+
+def score(job: Job, progress: bool = True) -> dict[str, str]:
+    """Score a job on every set that it names, is at hand and was not scored before.
+
+    Rows of other sets stay, those of a real set that is no longer at hand too.
+
+    Returns:
+        the sets that have rows, each with its key.
+    """
+    stale = _stale(job)
+    stored = train.read_record(job).get("sets", {}) if train.is_current(job) else {}
+    kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
+    rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
     model = train.load(job)
-    rows, pooled = [], []
-    names = [name for name in job.run.tests if at_hand(name)]
-    for name in tqdm(names, desc=f"scoring {job.run.id}", disable=not progress or None):
+    for name in tqdm(stale, desc=f"scoring {job.run.id}", disable=not progress or None):
         scored = score_set(model, job, name)
-        rows += [{"set": name, **row} for row in scored.rows]
-        pooled += [{"set": name, **row} for row in scored.pooled]
+        rows.append(pd.DataFrame(scored.rows).assign(set=name))
+        pooled.append(pd.DataFrame(scored.pooled).assign(set=name))
     _write(job, "per_image.csv", rows)
-    if pooled:
-        _write(job, "pooled.csv", pooled)
-    return names
+    _write(job, "pooled.csv", pooled)
+    keys = kept | {name: _key(job, name) for name in stale}
+    return {name: keys[name] for name in job.run.tests if name in keys}
+
+
+def _stored_rows(job: Job, file: str, kept: dict[str, str]) -> list[pd.DataFrame]:
+    path = job.folder / file
+    if not kept or not path.exists():
+        return []
+    found = pd.read_csv(path, dtype={"image": str})
+    return [found[found["set"].isin(kept)]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +166,9 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
     for group in _groups(images):
         prob, score = predict(model, np.stack([sample.image for sample in group]))
         mask = torch.from_numpy(np.stack([s.regions for s in group]) > 0)[:, None]
-        counts.add(prob, mask)
+        forged = mask.flatten(1).any(1)
+        if forged.any():  # an authentic image says nothing of how well pixels are told apart
+            counts.add(prob[forged], mask[forged])
         columns = _columns(prob, mask)
         for i, sample in enumerate(group):
             row = {name: float(column[i]) for name, column in columns.items()}
@@ -303,10 +332,13 @@ def _in_order(forged: ForgedSet, batch_size: int) -> Iterator[Batch]:
         yield train.to_batch(forged, np.arange(start, min(start + batch_size, len(forged))))
 
 
-def _forged(job: Job, name: str) -> ForgedSet:
+def _recipe(job: Job, name: str) -> Recipe:
     profile: Profile = job.profile
-    recipe = standins.stand_in(name).recipe(profile.sources, profile.test_count, profile.size_px)
-    return forge(recipe, progress=False)
+    return standins.stand_in(name).recipe(profile.sources, profile.test_count, profile.size_px)
+
+
+def _forged(job: Job, name: str) -> ForgedSet:
+    return forge(_recipe(job, name), progress=False)
 
 
 def _groups(images: Iterator[Sample]) -> Iterator[list[Sample]]:
@@ -322,6 +354,12 @@ def _groups(images: Iterator[Sample]) -> Iterator[list[Sample]]:
         yield group
 
 
-def _write(job: Job, name: str, rows: list[dict[str, Any]]) -> None:
-    with files.whole(job.folder / name) as temporary:
-        pd.DataFrame(rows).round(DIGITS).to_csv(temporary, index=False)
+def _write(job: Job, file: str, parts: list[pd.DataFrame]) -> None:
+    """Rows in the order of the run's sets; no file where there are none."""
+    rows = pd.concat([part for part in parts if len(part)] or [pd.DataFrame()])
+    if not len(rows):
+        return
+    place = {name: number for number, name in enumerate(job.run.tests)}
+    rows = rows.sort_values("set", key=lambda sets: sets.map(place), kind="stable")
+    with files.whole(job.folder / file) as temporary:
+        rows[["set", *rows.columns.drop("set")]].round(DIGITS).to_csv(temporary, index=False)

@@ -20,7 +20,6 @@ manipulated pixels has no best F1. Callers drop NaNs and print how many there we
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +28,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from . import roc
-from .errors import ShapeError
 from .roc import Maps, Masks, ScoreCounts
 
 PerImage = Float[Tensor, " B"]
@@ -215,50 +213,6 @@ def ignore_border(mask: Masks, radius_px: int) -> Masks:
     wide = F.max_pool2d(classes, (1, size), 1, (0, radius_px))
     near = F.max_pool2d(wide, (size, 1), 1, (radius_px, 0))
     return ~near.bool().all(1, keepdim=True)
-
-
-# Two models on the same images
-
-
-class PairedDifference(NamedTuple):
-    """Mean of a - b over images, its percentile interval, and how many pairs that rests on."""
-
-    difference: float
-    low: float
-    high: float
-    pairs: int
-    dropped: int
-
-
-def paired_bootstrap(
-    a: Float[np.ndarray, " N"],
-    b: Float[np.ndarray, " N"],
-    rng: np.random.Generator,
-    draws: int = 2000,
-    confidence: float = 0.95,
-) -> PairedDifference:
-    """Mean difference of two per-image metrics, with an interval from resampled images.
-
-    Pairs with a NaN on either side are dropped and counted. No pair left: all NaN; one: no
-    interval (NaN), since resampling one image always gives it back.
-    """
-    if a.shape != b.shape:
-        raise ShapeError(
-            f"The two lists of per-image values have {len(a)} and {len(b)} entries. "
-            "A paired comparison needs the same images in the same order. Join them by name first."
-        )
-    delta = (a - b)[~np.isnan(a - b)].astype(np.float64)
-    pairs, dropped = len(delta), len(a) - len(delta)
-    if pairs < 2:
-        return PairedDifference(roc.ratio(delta.sum(), pairs), math.nan, math.nan, pairs, dropped)
-    batch = max(1, 4_000_000 // pairs)  # bounds the memory, not the result's distribution
-    means = [
-        delta[rng.integers(0, pairs, (min(batch, draws - start), pairs))].mean(1)
-        for start in range(0, draws, batch)
-    ]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
-    return PairedDifference(float(delta.mean()), float(low), float(high), pairs, dropped)
 
 
 # Count

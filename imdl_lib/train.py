@@ -337,7 +337,7 @@ class _Loop:
         self.job.cached(".ckpt").unlink(missing_ok=True)
 
 
-def publish(job: Job, sets: list[str]) -> None:
+def publish(job: Job, sets: dict[str, str]) -> None:
     """Put a scored job's record, history and (where kept) weights among the results.
 
     The record comes last: where it is, everything is.

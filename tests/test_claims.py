@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from imdl_lib import claims, standins
-from imdl_lib.claims import above, close, higher, series
+from imdl_lib.claims import above, close, higher, narrower, separates, series, waiting
 from imdl_lib.registry import VERDICTS, Source, Verdict
 
 NOISE = np.random.default_rng(0).normal(0, 30, 40)  # percent: images differ far more than runs
@@ -137,18 +138,67 @@ def test_above(score):
         assert re.fullmatch(rf"{got}, level {level}", said.evidence)
 
 
+def rises(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    return bool(y[1] > y[0]), f"{x.tolist()} {np.round(y, 1).tolist()}"
+
+
 def test_series(score):
-    score("a", [10, 20])
-    score("b", [30, 40])
+    score("a", 50 + NOISE - NOISE.mean())
+    score("b", 51 + NOISE - NOISE.mean())
+    upwards, downwards = {0.5: A, 1.0: B}, {1.0: B, 2.0: A}
+    said = series(rises, upwards)("tiny")
+    assert said == Verdict("reproduced", "[0.5, 1.0] [50.0, 51.0]; so in 100% of resamples")
+    assert series(rises, downwards)("tiny").verdict == "not reproduced"
+    assert series(rises, upwards, downwards)("tiny").evidence.startswith("1 of 2 hold: ")
+    score("a", 50 + NOISE, samples=1)
+    assert series(rises, downwards)("tiny").verdict == "inconclusive"
 
-    def seen(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-        return bool(y[1] > y[0]), f"{x.tolist()} {y.tolist()}"
 
-    said = series(seen, {0.5: A, 1.0: B})("tiny")
-    assert said == Verdict("reproduced", "[0.5, 1.0] [15.0, 35.0]")
-    assert series(seen, {1.0: B, 2.0: A})("tiny").verdict == "not reproduced"
-    score("a", [10, 20], samples=1)
-    assert series(seen, {1.0: B, 2.0: A})("tiny").verdict == "inconclusive"
+def test_a_series_over_other_images_is_as_sure_as_they_are(score):
+    score("a", 50 + NOISE - NOISE.mean())
+    score("b", 51 + NOISE - NOISE.mean(), names=[f"other{i}" for i in range(40)])
+    assert series(rises, {0.5: A, 1.0: B})("tiny").verdict == "inconclusive"
+    score("b", 100 + NOISE - NOISE.mean(), names=[f"other{i}" for i in range(40)])
+    assert series(rises, {0.5: A, 1.0: B})("tiny").verdict == "reproduced"
+
+
+def test_narrower(score, store):
+    def gap(run: str, points: float) -> tuple[Source, Source]:
+        values = np.concatenate([50 + points + NOISE, 50 + NOISE[::-1]]) / 100
+        sets = ["operations_train"] * 40 + ["operations"] * 40
+        rows = {"set": sets, "image": [*range(40), *range(40)], "pixel_auc": values}
+        store("tiny", f"invented/{run}", rows)
+        return source(run, "operations_train"), source(run, "operations")
+
+    small, large = gap("a", 1), gap("b", 3)
+    said = narrower(small, large)("tiny")
+    assert said == Verdict("reproduced", "gap of a - gap of b -2.0 [-2.0, -2.0] on 40 images")
+    assert narrower(large, small)("tiny").verdict == "not reproduced"
+    assert narrower(small, gap("c", 1))("tiny").verdict == "inconclusive"
+
+
+def test_separates(store, tiny):
+    def rows(margin: float) -> dict:
+        rng = np.random.default_rng(1)
+        share = np.tile([0.0, 0.2], 100)
+        return {
+            "set": ["like_psbattles"] * 200,
+            "image": [*range(200)],
+            "forged_share": share,
+            "score": rng.normal(0, 1, 200) + margin * (share > 0),
+        }
+
+    for margin, verdict in ((1.0, "reproduced"), (0.0, "inconclusive"), (-1.0, "not reproduced")):
+        store("tiny", "invented/a", rows(margin))
+        said = separates(50, "invented/a", "like_psbattles")("tiny")
+        assert said.verdict == verdict
+    chosen = rows(-1.0)
+    auc = roc_auc_score(np.array(chosen["forged_share"]) > 0, chosen["score"])
+    assert f"image AUC {100 * auc:+.1f} [" in said.evidence
+
+
+def test_waiting():
+    assert waiting("nist16")("tiny") == Verdict("needs data", "needs NIST16: imdl data info nist16")
 
 
 EVERY_RULE = pytest.mark.parametrize(
@@ -158,8 +208,10 @@ EVERY_RULE = pytest.mark.parametrize(
         close(2, A, source("gone")),
         above(50, source("gone")),
         series(lambda x, y: (True, ""), {0.0: A, 1.0: source("gone")}),
+        narrower((A, A), (A, source("gone"))),
+        separates(50, "invented/gone", "like_columbia"),
     ],
-    ids=["higher", "close", "above", "series"],
+    ids=["higher", "close", "above", "series", "narrower", "separates"],
 )
 
 

@@ -100,10 +100,11 @@ def test_rows_of_masks(photos):
         assert row["pixel_f1_at_half"] == pytest.approx(oracles.f1(score > 0.5, truth), abs=1e-3)
 
 
-def test_pooled_values_are_those_of_all_pixels_together(photos):
+def test_pooled_values_are_those_of_all_pixels_of_forged_images(photos):
     (pooled,) = evaluate.score_masks(Bright(), iter(photos)).pooled
-    score = np.concatenate([photo.image[..., 0].ravel() / 255 for photo in photos])
-    truth = np.concatenate([photo.regions.ravel() > 0 for photo in photos])
+    some = [photo for photo in photos if photo.regions.any()]
+    score = np.concatenate([photo.image[..., 0].ravel() / 255 for photo in some])
+    truth = np.concatenate([photo.regions.ravel() > 0 for photo in some])
     assert set(pooled) == POOLED
     assert pooled["images"] == 4
     assert pooled["pixel_auc_pooled"] == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-3)
@@ -367,18 +368,64 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "membership_auc_shuffled",
     ]
     assert rows["image"].str.fullmatch(r"\d{5}").all()
-    assert train.read_record(one)["sets"] == list(TESTS)
+    assert list(train.read_record(one)["sets"]) == list(TESTS)
     before = (one.folder / "per_image.csv").stat().st_mtime_ns
     assert evaluate.finished(one)
     assert not evaluate.rebuild(one, progress=False)
     assert (one.folder / "per_image.csv").stat().st_mtime_ns == before
 
 
-def test_a_run_is_scored_again_where_a_set_is_new(workplace, tiny):
+def test_a_run_is_scored_again_where_a_set_is_new(workplace, tiny, monkeypatch):
     one = job(replace(ELA, tests=SETS[:1]), tiny)
     assert evaluate.rebuild(one, progress=False)
+    first = stored(one, "per_image")
+    scored, score_set = [], evaluate.score_set
+    noted = lambda model, job, name: scored.append(name) or score_set(model, job, name)  # noqa: E731
+    monkeypatch.setattr(evaluate, "score_set", noted)
     assert evaluate.rebuild(job(ELA, tiny), progress=False)
-    assert set(stored(one, "pooled")["set"]) == set(SETS[:3])
+    assert scored == list(SETS[1:3])  # and no set twice
+    assert stored(one, "pooled")["set"].tolist() == list(SETS[:3])
+    assert stored(one, "per_image")[first.columns].head(4).equals(first)
+
+
+def test_only_sets_that_are_forged_otherwise_are_scored_again(workplace, tiny):
+    one = job(ELA, tiny)
+    evaluate.rebuild(one, progress=False)
+    more = job(ELA, replace(tiny, test_count=5))
+    assert not evaluate.finished(more)
+    evaluate.rebuild(more, progress=False)
+    assert stored(one, "pooled")["images"].tolist() == [5, 5, 5]
+
+
+def test_rows_of_a_real_set_that_is_no_longer_here_stay(workplace, tiny, monkeypatch):
+    one = job(replace(ELA, tests=("casia1", "four_kinds")), tiny)
+    sample = evaluate.Sample(
+        "a", "splice", np.zeros((8, 8, 3), np.uint8), np.eye(8, dtype=np.uint8)
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "at_hand", lambda name: name == "casia1")
+        patch.setattr(evaluate, "samples", lambda job, name: iter([sample]))
+        evaluate.rebuild(one, progress=False)
+    assert not evaluate.at_hand("casia1")
+    evaluate.rebuild(one, progress=False)
+    assert stored(one, "per_image").groupby("set").size().to_dict() == {
+        "casia1": 1,
+        "four_kinds": 4,
+    }
+    assert stored(one, "pooled")["set"].tolist() == ["casia1", "four_kinds"]
+
+
+def test_authentic_images_do_not_count_among_pooled_pixels(monkeypatch):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    forged = evaluate.Sample("a", "splice", image, (np.eye(16) > 0).astype(np.uint8))
+    authentic = evaluate.Sample("b", "authentic", image[::-1].copy(), np.zeros((16, 16), np.uint8))
+    model = train.STAGES["baseline.ela"].model({})
+    both, one = (
+        evaluate.score_masks(model, iter(s)).pooled[0] for s in ([forged, authentic], [forged])
+    )
+    assert both["pixel_auc_pooled"] == one["pixel_auc_pooled"]
+    assert (both["images"], one["images"]) == (2, 1)
 
 
 def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
@@ -392,7 +439,7 @@ def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
     assert rows.loc[rows["set"] == "two_regions", list(RECALLS)].notna().all().all()
     assert set(pooled.columns) == POOLED | {"set"}
     assert pooled["images"].tolist() == [4, 4, 4]
-    assert train.read_record(one)["sets"] == list(SETS[:3])
+    assert list(train.read_record(one)["sets"]) == list(SETS[:3])
     assert not evaluate.at_hand("casia1")
     assert evaluate.finished(one)  # what is not at hand is not waited for
 

@@ -274,6 +274,8 @@ def test_a_claim_without_rows_is_not_judged(claim, workplace):
         said = experiments.verdict(claim, profile)
         assert said.verdict in VERDICTS
     assert experiments.verdict(claim, "quick").verdict == "quick (not judged)"
+    if said.verdict == "needs data":  # of published sets alone
+        return
     assert said.verdict == "not yet judged"
     run = said.evidence.removesuffix(" is not scored yet")
     assert run in experiments.RUN_BY_ID
@@ -291,7 +293,7 @@ def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatc
     def values(profile, source):
         asked.append(source)
         keys = [f"seed0/{source.set}/{i}" for i in range(4)]
-        return pd.DataFrame({"key": keys, "value": np.arange(4.0) + len(asked)})
+        return pd.DataFrame({"key": keys, "value": np.arange(4.0) * len(asked)})
 
     monkeypatch.setattr(claims, "values", values)
     claim.judge("standard")

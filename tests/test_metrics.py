@@ -1,6 +1,5 @@
 """Metrics against slow forms and scikit-learn, and their undefined cases."""
 
-import inspect
 import math
 
 import numpy as np
@@ -275,57 +274,6 @@ def test_ignored_border_is_where_both_classes_are_near(radius_px):
     mask[4:11, 6:], mask[15, 2] = True, True
     valid = metrics.ignore_border(torch.from_numpy(mask)[None, None], radius_px)
     assert np.array_equal(valid[0, 0].numpy(), oracles.far_from_border(mask, radius_px))
-
-
-# Two models
-
-
-def test_bootstrap_interval_is_that_of_the_mean():
-    rng = np.random.default_rng(3)
-    a, b = rng.normal(0.1, 1, 400), rng.normal(0, 1, 400)
-    result = metrics.paired_bootstrap(a, b, rng)
-    spread = 1.96 * (a - b).std() / 20
-    assert result.difference == pytest.approx((a - b).mean())
-    assert result.low == pytest.approx(result.difference - spread, abs=0.02)
-    assert result.high == pytest.approx(result.difference + spread, abs=0.02)
-
-
-def test_bootstrap_keeps_pairs_together():
-    a = np.random.default_rng(4).normal(0, 10, 50)
-    result = metrics.paired_bootstrap(a + 1, a, np.random.default_rng(0))
-    assert result[:3] == pytest.approx((1, 1, 1))
-
-
-def test_bootstrap_drops_and_counts_nan_pairs():
-    a, b = np.array([1.0, np.nan, 2.0, 3.0]), np.array([0.0, 1.0, np.nan, 1.0])
-    result = metrics.paired_bootstrap(a, b, np.random.default_rng(0))
-    assert (result.difference, result.pairs, result.dropped) == (1.5, 2, 2)
-    assert (result.low, result.high) == (1.0, 2.0)
-
-
-def test_bootstrap_without_enough_pairs_has_no_interval():
-    nan = np.array([np.nan, np.nan])
-    empty = metrics.paired_bootstrap(nan, nan, np.random.default_rng(0))
-    assert np.isnan(empty[:3]).all() and empty[3:] == (0, 2)
-    single = metrics.paired_bootstrap(np.array([2.0]), np.array([0.5]), np.random.default_rng(0))
-    assert single.difference == 1.5 and np.isnan(single[1:3]).all() and single[3:] == (1, 0)
-
-
-def test_bootstrap_is_the_same_for_the_same_seed_and_in_parts():
-    a, b = np.random.default_rng(5).random((2, 4_000))
-    one, other = (metrics.paired_bootstrap(a, b, np.random.default_rng(6)) for _ in range(2))
-    assert one == other
-    assert one.low < one.difference < one.high
-
-
-def test_message_for_pairs_of_another_length():
-    bootstrap = inspect.unwrap(metrics.paired_bootstrap)  # as without the tests' shape checks
-    with pytest.raises(ShapeError) as caught:
-        bootstrap(np.zeros(3), np.zeros(2), np.random.default_rng(0))
-    assert str(caught.value) == (
-        "The two lists of per-image values have 3 and 2 entries. A paired comparison needs the "
-        "same images in the same order. Join them by name first."
-    )
 
 
 def test_every_metric_validates():

@@ -253,7 +253,7 @@ def test_a_start_is_trained_where_it_is_missing(workplace, tiny):
 def test_released_weights_are_read_without_training(workplace, tiny, monkeypatch):
     one = job(replace(RUN, keep=True), tiny)
     state = trained(one)
-    train.publish(one, [])
+    train.publish(one, {})
     forget(one)
     stop_before(monkeypatch, 0)
     released = train.load(one).state_dict()
@@ -263,7 +263,7 @@ def test_released_weights_are_read_without_training(workplace, tiny, monkeypatch
 def test_released_weights_of_another_identity_are_not_read(workplace, tiny):
     one = job(replace(RUN, keep=True), tiny)
     trained(one)
-    train.publish(one, [])
+    train.publish(one, {})
     forget(one)
     files.write_json(one.folder / "run.json", {"identity": "another"})
     train.load(one)
@@ -399,7 +399,7 @@ def test_precision():
 def test_records(workplace, tiny):
     one = job(BASE, tiny)
     train.train(one, progress=False)
-    train.publish(one, ["operations"])
+    train.publish(one, {"operations": "a1"})
     record = files.read_json(one.folder / "run.json")
     expected = {
         "identity": one.identity,
@@ -409,7 +409,7 @@ def test_records(workplace, tiny):
         "samples": 64,
         "precision": "32-true",
         "classes": 7,
-        "sets": ["operations"],
+        "sets": {"operations": "a1"},
     }
     assert record | expected == record
     assert {"train_seconds", "device", "environment", "parameters"} <= record.keys()
@@ -427,7 +427,7 @@ def test_a_record_without_a_run_is_empty(workplace, tiny):
 def test_released_weights_are_half_precision(workplace, tiny):
     one = job(replace(RUN, keep=True), tiny)
     train.train(one, progress=False)
-    train.publish(one, [])
+    train.publish(one, {})
     kinds = {t.dtype for t in safetensors.torch.load_file(one.released).values()}
     assert kinds == {torch.float16}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import figures, tables
-from ..claims import above, close, decided, higher, series
+from ..claims import above, close, decided, higher, narrower, separates, series, waiting
 from ..profiles import profile
 from ..registry import Cell, Claim, Figure, Run, Source, Table
 from ..standins import DISTORTIONS, FOUR_KINDS, SENSITIVITY, SETS
@@ -461,6 +461,10 @@ def _seven(run: str) -> Source:
     return _of(f"imc-{run}", "operations", "correct_0")
 
 
+def _seven_seen(run: str) -> Source:
+    return _of(f"imc-{run}", "operations_train", "correct_0")
+
+
 def _camera(run: str) -> Source:
     return _of(f"imc-{run}", "cameras", "camera_correct")
 
@@ -538,6 +542,7 @@ JUDGES = {
     "C1": above(100 / 385, _top(1, "wd")),
     "C2": above(50.0, _pixel("half-random", "inpainting")),
     "C3": close(2.0, *(_seven(name) for name in BACKBONES.values())),
+    "C4": narrower(*((_seven_seen(name), _seven(name)) for name in BACKBONES.values())),
     "C5": higher((_camera("vgg"), _camera("resnet")), (_camera("vgg"), _camera("dncnn"))),
     "C6": close(2.0, *(_seven(name) for name, _ in FIRST_LAYERS.values())),
     "C7": higher(*((f("combined"), f(n)) for n in _OTHER_LAYERS for f in (_seven, _camera))),
@@ -587,6 +592,7 @@ JUDGES = {
         (_pixel(_HR, "inpainting"), _pixel(_FR, "inpainting")),
         (_pixel(_HR, "inpainting"), _pixel(_HF, "inpainting")),
     ),
+    "C25": separates(50.0, f"{PAPER}/half-random", "like_psbattles"),
     "C26": above(80.0, _pixel("released", "sensitivity/GaussianBlur/k=3")),
     "C27": higher(
         *(
@@ -594,7 +600,7 @@ JUDGES = {
             for a in ("sensitivity/GaussianBlur/k=3", "sensitivity/JPEGCompress/Q=44")
         )
     ),
-    "C28": series(_linear, _scale("resize")),
+    "C28": series(_linear, _scale("resize"), _scale("jpeg")),
     "C29": series(_slower_than_pixels, _scale("resize")),
     "C30": close(
         2.0,
@@ -611,7 +617,10 @@ JUDGES = {
             for m in CLASSICAL.values()
         )
     ),
+    "C33": waiting("nist16", "columbia"),
+    "C34": waiting("coverage", "casia2"),
     "C36": close(3.0, *(_of("released", s, "pixel_auc_negated") for s in STAND_INS)),
+    "C37": waiting("nist16"),
     "C40": higher((_pixel("released", "four_kinds"), _pixel("released", "four_kinds/stylise=1"))),
     "C41": higher(
         (_pixel("released", "four_kinds"), _pixel("released", "four_kinds/correlated_noise=20"))
