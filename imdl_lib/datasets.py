@@ -84,7 +84,7 @@ def available(name: str) -> bool:
     """True where a set is here; a set that is not is never an error.
 
     One that can be fetched is here when every file is; another when 95 % of its forged images
-    are, since copies of it differ.
+    are (of its photos, where none is forged), since copies of it differ.
     """
     spec, root = spec_of(name), paths.data_root()
     if name in checksums.SETS:
@@ -92,10 +92,11 @@ def available(name: str) -> bool:
     if root is None or not (root / spec.folder).is_dir():
         return False
     try:
-        usable = [entry for entry in _forged(spec, root) if _has_mask(spec, entry)]
+        found = _forged(spec, root) if spec.forged else spec.entries(root / spec.folder)
+        usable = [entry for entry in found if _has_mask(spec, entry)]
     except DataError:  # a damaged listing, which `check` explains
         return False
-    return len(usable) >= WHOLE * spec.forged
+    return len(usable) >= WHOLE * (spec.forged or spec.authentic)
 
 
 def _forged(spec: DatasetSpec, root: Path) -> list[Entry]:

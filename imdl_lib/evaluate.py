@@ -1,6 +1,6 @@
 """A trained run against its test sets: one row per image, one column per protocol."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from .profiles import Profile
 from .train import Job
 
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
+KCMI_PX = 512  # side of the centre of a photo that names its camera (ManTra-Net, sec. 2.3)
 NEIGHBOURS = 7  # K of camera identification (ManTra-Net, sec. 2.3)
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 TOP = (1, 3, 5, 10)
@@ -116,12 +117,33 @@ class Scored:
 def score_set(model: nn.Module, job: Job, name: str) -> Scored:
     """Rows of one set for one network."""
     if isinstance(model, mantranet.ImcModel):
-        score_one = {"cameras": score_cameras, MEMBERSHIP: score_membership}
-        rows = score_one.get(name, score_operations)(model, _forged(job, name), job.profile.batch)
-        return Scored(rows, [])
+        return Scored(_score_traces(model, job, name), [])
     half = train.precision(job.profile.precision) == "bf16-mixed"
     with torch.autocast("cuda" if torch.cuda.is_available() else "cpu", torch.bfloat16, half):
         return score_masks(model, samples(job, name))
+
+
+def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[str, Any]]:
+    if name == "kcmi":
+        return score_cameras(model, *kcmi_crops())
+    forged = _forged(job, name)
+    if name == "cameras":
+        images = (np.asarray(image) for image in forged.images)
+        return score_cameras(model, images, np.asarray(forged.targets))
+    score_one = score_membership if name == MEMBERSHIP else score_operations
+    return score_one(model, forged, job.profile.batch)
+
+
+def kcmi_crops() -> tuple[Iterator[UInt8[np.ndarray, "H W 3"]], Int[np.ndarray, " N"]]:
+    """The centres of the camera set's photos, and the number of each one's model (sec. 2.3)."""
+    photos = datasets.open_set("kcmi")
+    models = [entry.name.split("/")[0] for entry in photos.entries]
+    return (_centre(photo.image_u8) for photo in photos), np.unique(models, return_inverse=True)[1]
+
+
+def _centre(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    top, left = (max(0, (n - KCMI_PX) // 2) for n in image.shape[:2])
+    return image[top : top + KCMI_PX, left : left + KCMI_PX]
 
 
 def samples(job: Job, name: str) -> Iterator[Sample]:
@@ -183,10 +205,15 @@ def predict(
 ) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, " B"]]:
     """Probability maps and image scores, on the model's device."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    image = torch.from_numpy(images).permute(0, 3, 1, 2).to(device).float() / 255
     with torch.inference_mode():
-        prediction = model(image.contiguous(memory_format=torch.channels_last))
+        prediction = model(to_tensor(images).to(device))
     return prediction.prob.cpu(), prediction.score.cpu()
+
+
+def to_tensor(images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
+    """Images in [0, 1], channels last in memory."""
+    image = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+    return image.float().contiguous(memory_format=torch.channels_last) / 255
 
 
 def _columns(
@@ -310,14 +337,16 @@ def parents(fine: int, coarse: int) -> np.ndarray:
 
 @torch.no_grad()
 def score_cameras(
-    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
+    model: mantranet.ImcModel,
+    images: Iterable[UInt8[np.ndarray, "H W 3"]],
+    camera: Int[np.ndarray, " N"],
 ) -> list[dict[str, Any]]:
     """Camera of each image of one half by its nearest neighbours in the other (sec. 2.3).
 
     Even-numbered images fit, odd-numbered ones test; the feature is the mean trace feature.
     """
-    mean = [model.features(b.image).mean((2, 3)) for b in _in_order(forged, batch_size)]
-    feature, camera = torch.cat(mean), np.asarray(forged.targets)
+    mean = [model.features(to_tensor(image[None])).mean((2, 3)) for image in images]
+    feature = torch.cat(mean)
     distance = torch.cdist(feature[1::2], feature[::2]).numpy()
     votes = camera[::2][np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]]
     said = np.array([np.bincount(row).argmax() for row in votes])

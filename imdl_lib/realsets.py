@@ -172,6 +172,15 @@ def psbattles(root: Path) -> list[Entry]:
     return forged + authentic(root / "originals")
 
 
+def kcmi(root: Path) -> list[Entry]:
+    """The training photos of the camera set; ``name`` begins with the model."""
+    return [
+        Entry(f"{path.parent.name}/{path.stem}", path, None, AUTHENTIC)
+        for folder in sorted(root.glob("train/*/"))
+        for path in files(folder)
+    ]
+
+
 _CASIA2_SKIP = frozenset(
     """
     Tp_D_CNN_M_N_sec00011_cha00085_11227 Tp_D_CRN_S_N_ani10191_ani10190_12437
@@ -294,5 +303,18 @@ SPECS: dict[str, DatasetSpec] = {
         layout="photoshops/ID/*, without masks; originals/* is authentic",
         entries=psbattles,
         note="some images are no longer on the web",
+    ),
+    "kcmi": DatasetSpec(
+        name="kcmi",
+        title="Kaggle camera models",
+        forged=0,
+        authentic=2750,
+        licence="the competition's rules",
+        source="https://www.kaggle.com/c/sp-society-camera-model-identification",
+        folder="kcmi",
+        polarity=None,
+        layout="train/MODEL/*.jpg, ten models",
+        entries=kcmi,
+        note="for camera identification alone; ManTra-Net counts 2,475 of its photos",
     ),
 }

@@ -123,6 +123,7 @@ def load(job: Job) -> nn.Module:
     Raises:
         WeightsError: stored weights belong to another network.
     """
+    keep_memory()
     model = job.build()
     if STAGES[job.run.stage].loss is None:
         return model.eval()
@@ -189,7 +190,6 @@ def train(job: Job, progress: bool = True) -> None:
     """
     if STAGES[job.run.stage].loss is None or job.cached(".safetensors").exists():
         return
-    keep_memory()
     if job.start:
         train(job.start, progress)
     train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
@@ -210,6 +210,7 @@ class _Loop:
     """The state of one training: network, optimizer, step, history, best weights."""
 
     def __init__(self, job: Job, train_set: ForgedSet, valid_set: ForgedSet) -> None:
+        keep_memory()
         self.job, self.train_set, self.valid_set = job, train_set, valid_set
         self.precision = precision(job.profile.precision)
         self.fabric = lightning.Fabric(devices=1, precision=self.precision)

@@ -214,7 +214,7 @@ def test_unknown_set():
         datasets.open_set("casia3")
     assert str(caught.value) == (
         "There is no data set `casia3`. Expected one of casia1, casia2, columbia, coverage, "
-        "nist16, imd2020, defacto, psbattles. `imdl data info NAME` describes each."
+        "nist16, imd2020, defacto, psbattles, kcmi. `imdl data info NAME` describes each."
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imdl_lib import evaluate, manipulations, metrics, standins, train
+from imdl_lib import datasets, evaluate, manipulations, metrics, standins, train
 from imdl_lib.batch import Prediction
 from imdl_lib.evaluate import Sample
 from imdl_lib.forge import ForgedSet, Recipe
@@ -288,7 +288,7 @@ def test_cameras_by_their_neighbours():
     model.features = lambda image: torch.tensor([[place[i], 0.0] for i in number_of(image)])[
         ..., None, None
     ].expand(-1, -1, 3, 3)
-    rows = evaluate.score_cameras(model, numbered(len(told), targets=told), 5)
+    rows = evaluate.score_cameras(model, numbered(len(told)).images, told)
     assert [row["image"] for row in rows] == [f"{i:05d}" for i in range(1, len(told), 2)]
     assert [row["camera"] for row in rows] == told[1::2].tolist()
     assert [row["camera_correct"] for row in rows] == [0] + [1] * (len(rows) - 1)
@@ -302,7 +302,7 @@ def test_cameras_against_a_slow_loop():
     model.features = lambda image: torch.from_numpy(feature[number_of(image)]).float()[
         ..., None, None
     ]
-    rows = evaluate.score_cameras(model, numbered(60, targets=camera), 16)
+    rows = evaluate.score_cameras(model, numbered(60).images, camera)
     for row in rows:
         here = feature[int(row["image"])]
         fitted = sorted(range(0, 60, 2), key=lambda i, p=here: ((feature[i] - p) ** 2).sum())
@@ -310,6 +310,27 @@ def test_cameras_against_a_slow_loop():
         most = max(votes.count(v) for v in votes)
         said = min(v for v in votes if votes.count(v) == most)
         assert row["camera_correct"] == int(said == camera[int(row["image"])])
+
+
+def test_the_real_camera_set(workplace, monkeypatch):
+    """The centre of each photo counts, whatever its size; folders name the cameras."""
+    monkeypatch.setenv("IMDL_DATA", str(workplace))
+    monkeypatch.setattr(evaluate, "KCMI_PX", 8)
+    spec = replace(datasets.SPECS["kcmi"], authentic=4)
+    monkeypatch.setitem(datasets.SPECS, "kcmi", spec)
+    assert not evaluate.at_hand("kcmi")
+    for name in ("B/1", "A/2", "A/1", "B/2"):
+        light = np.zeros((12, 16, 3), np.uint8)
+        light[2:10, 4:12] = 100 if name[0] == "A" else 200
+        place = workplace / "kcmi/train" / f"{name}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(light).save(place)
+    assert evaluate.at_hand("kcmi")
+    crops, camera = evaluate.kcmi_crops()
+    crops = list(crops)
+    assert camera.tolist() == [0, 0, 1, 1]
+    assert [crop.shape for crop in crops] == [(8, 8, 3)] * 4
+    assert [int(crop.min()) for crop in crops] == [100, 100, 200, 200]
 
 
 def test_membership_of_the_class_that_fits():
