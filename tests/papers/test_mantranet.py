@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from parity_weights import key_list, outputs, state_of
 
+from imdl_lib import layers
 from imdl_lib.batch import Batch
 from imdl_lib.errors import RegistryError, WeightsError
 from imdl_lib.layers import SRMConv2d, parameter_count
@@ -98,12 +99,10 @@ def test_a_missing_tensor():
     )
 
 
-def test_a_tensor_of_another_name():
-    state = state_of(KEYS, 0)
-    state["sigma"] = state.pop("AnomalyDetector.sigma_F")
+def test_a_tensor_too_many():
+    state = state_of(KEYS, 0) | {"sigma": torch.zeros(2)}
     assert refused(state) == (
-        "These are not the port's ManTra-Net weights: AnomalyDetector.sigma_F is absent, "
-        "expected (1, 64, 1, 1). It holds 'sigma' instead." + REMEDY
+        "These are not the port's ManTra-Net weights: sigma is (2,), expected nothing." + REMEDY
     )
 
 
@@ -443,3 +442,25 @@ def test_departures_are_told_whole():
     assert len({departure.what for departure in mantranet.DEPARTURES}) == len(mantranet.DEPARTURES)
     for departure in mantranet.DEPARTURES:
         assert all(vars(departure).values())
+
+
+@pytest.mark.parametrize("size", [{}, {"wider": False, "deeper": False}], ids=["W&D", "plain"])
+def test_an_untrained_trace_tells_pixels_apart(size):
+    """Under torch's own initial weights it does not: the deviation is below 1e-3."""
+    torch.manual_seed(0)
+    trace = mantranet.Trace(mantranet.Config(width=0.25, **size))
+    trace.apply(layers.glorot)
+    image = torch.rand(4, 3, 24, 24)
+    with torch.no_grad():
+        assert trace(image).std((0, 2, 3)).mean() > 0.02
+        untouched = mantranet.Trace(mantranet.Config(width=0.25, **size))
+        assert untouched(image).std((0, 2, 3)).mean() < 1e-3
+
+
+@pytest.mark.parametrize("build", [mantranet.Model, mantranet.ImcModel])
+def test_networks_start_from_keras_defaults(build):
+    model = build(mantranet.Config(width=0.25))
+    last = model.decide if build is mantranet.Model else model.decision
+    assert not last.bias.any() and not model.trace.body[-1].bias.any()
+    fan = (last.in_channels + last.out_channels) * last.kernel_size[0] ** 2
+    assert last.weight.detach().abs().max() == pytest.approx((6 / fan) ** 0.5, rel=0.1)
