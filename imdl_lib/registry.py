@@ -31,6 +31,7 @@ class Run:
     init_from: str | None = None  # a run whose trace extractor it starts from
     frozen: bool = False  # that extractor is not trained
     init_rate: float = 1.0  # that extractor's learning rate, as a share of the run's
+    chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
     version: int = 2  # raised when the recipe's meaning changes
@@ -64,6 +65,8 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
+    if run.chosen_on:
+        decides["chosen_on"] = run.chosen_on
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -179,6 +179,17 @@ _MAJORITY = StandIn(
     seed=1041,
 )
 
+_CHOOSING = StandIn(
+    "choosing",
+    ("splice", "compound", "copy_move", "removal"),
+    "photos from cameras and edits that training lacks; it chooses checkpoints and is no test",
+    cameras=True,
+    jpeg_quality=(60, 100),
+    area=(0.02, 0.2),
+    part="valid",
+    seed=1050,
+)
+
 _MIXED = StandIn("four_kinds", FOUR_KINDS, "ManTra-Net's four synthetic kinds, mixed", seed=1040)
 
 _DISTORTED = tuple(
@@ -205,7 +216,8 @@ _SENSITIVITY = tuple(
 )
 
 SETS: dict[str, StandIn] = {
-    s.name: s for s in (*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _MIXED, *_DISTORTED, *_SENSITIVITY)
+    s.name: s
+    for s in (*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _MIXED, *_DISTORTED, *_SENSITIVITY)
 }
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import baselines, files, manipulations, paths
+from . import baselines, files, manipulations, paths, standins
 from .baselines import cfa1, ela, noi1
 from .batch import Batch
 from .errors import ImdlError, RegistryError, WeightsError
@@ -104,6 +104,10 @@ class Job:
 
     def recipe(self, part: str) -> Recipe:
         """What the run is trained (``train``) or validated (``valid``) on."""
+        size_px = self.run.size_px(self.profile)
+        if part == "valid" and self.run.chosen_on:
+            chosen_on = standins.stand_in(self.run.chosen_on)
+            return chosen_on.recipe(self.profile.sources, self.validation_images, size_px)
         operations = self.run.kinds == ("operation",)
         count = self.profile.operation_count if operations else self.profile.forged_count
         return Recipe(
@@ -111,7 +115,7 @@ class Job:
             sources=self.profile.sources,
             part=part,
             count=count if part == "train" else self.validation_images,
-            size_px=self.run.size_px(self.profile),
+            size_px=size_px,
             seed=0 if part == "train" else 1,
             jpeg_quality=self.run.jpeg_quality,
         )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from imdl_lib import manipulations, standins
+from imdl_lib import experiments, manipulations, standins
 from imdl_lib.errors import RegistryError
 from imdl_lib.forge import KINDS, check
 from imdl_lib.standins import SETS, stand_in
@@ -28,8 +28,14 @@ def test_it_says_what_it_stands_for(name):
     assert SETS[name].stands_for
 
 
-def test_all_are_of_test_photos_but_the_one_that_shows_the_training_split():
-    assert [s.name for s in SETS.values() if s.part != "test"] == ["operations_train"]
+def test_tests_are_of_test_photos_but_the_one_that_shows_the_training_split():
+    other = {s.name: s.part for s in SETS.values() if s.part != "test"}
+    assert other == {"operations_train": "train", "choosing": "valid"}
+
+
+def test_what_chooses_checkpoints_is_no_test():
+    assert all("choosing" not in run.tests for run in experiments.RUNS)
+    assert not stand_in("choosing").kinds == standins.FOUR_KINDS
 
 
 def test_a_recipe_is_completed_by_the_profile():
@@ -104,5 +110,5 @@ def test_a_name_that_does_not_exist():
     assert str(caught.value) == (
         "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
         "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
-        "operations, operations_train, cameras, two_regions, majority, four_kinds."
+        "operations, operations_train, cameras, two_regions, majority, choosing, four_kinds."
     )

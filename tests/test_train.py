@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from imdl_lib import files, profiles, train
+from imdl_lib import files, profiles, standins, train
 from imdl_lib.batch import Batch
 from imdl_lib.errors import DataError, RegistryError, WeightsError
 from imdl_lib.forge import ForgedSet, Recipe
@@ -465,3 +465,13 @@ def test_places(workplace, tiny):
     assert one.cached(".ckpt") == Path(workplace / "cache/runs" / f"{one.identity}.ckpt")
     assert job(STARTED, tiny, seed=3).start == job(BASE, tiny, seed=3)
     assert one.start is None
+
+
+def test_a_released_run_is_validated_on_what_it_was_not_trained_on(workplace, tiny):
+    one = job(replace(RUN, chosen_on="choosing", long=True), tiny)
+    train_set, valid_set = one.recipe("train"), one.recipe("valid")
+    assert (train_set.kinds, train_set.part) == (RUN.kinds, "train")
+    assert valid_set.kinds == standins.stand_in("choosing").kinds
+    assert (valid_set.part, valid_set.cameras) == ("valid", True)
+    assert (valid_set.count, valid_set.size_px) == (one.validation_images, 16)
+    assert job(RUN, tiny).recipe("valid").kinds == RUN.kinds

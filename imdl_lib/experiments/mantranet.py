@@ -109,7 +109,15 @@ RUNS = (
     _ladn("ladn-tac-7-15-31", _OUT_OF_DOMAIN, frozen=True),
     _ladn("fully-random", _OUT_OF_DOMAIN, init_from=None),
     _ladn("half-random", _OUT_OF_DOMAIN, init_rate=0.5),
-    _ladn("released", _RELEASED_TESTS, init_rate=0.5, jpeg_quality=(70, 100), keep=True, long=True),
+    _ladn(
+        "released",
+        _RELEASED_TESTS,
+        init_rate=0.5,
+        jpeg_quality=(70, 100),
+        chosen_on="choosing",
+        keep=True,
+        long=True,
+    ),
     *(Run(f"{PAPER}/{name}", f"baseline.{name}", {}, (), _TABLE_8) for name in CLASSICAL.values()),
 )
 
