@@ -18,9 +18,11 @@ module only ever needs those before it::
     papers, baselines      one readable file each
     roc, metrics           counting over scores; every name carries its protocol
     profiles, registry     how much of everything; what a run, table, figure, claim is
-    train, evaluate        one loop; one row per image
+    jobs, train            a run's network, files and weights; one loop
+    traces, evaluate       one row per image: of trace extractors, of all
     tables, figures        rows in, text and pictures out
-    pictures, claims       what figures show of trained networks; how claims are judged
+    pictures               what figures show of trained networks
+    resampling, claims     how sure stored rows are; how claims are judged
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
     detect, exercises, cli one photo; checks of answers; the ``imdl`` command
 """

@@ -8,7 +8,6 @@ fewer samples than its profile's minimum is *inconclusive (budget)*, never *not 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,86 +15,21 @@ import pandas as pd
 from . import datasets, profiles, standins, tables
 from .manipulations import HIERARCHY
 from .registry import Source, Verdict
+from .resampling import (
+    DRAWS,
+    TAIL,
+    Missing,
+    difference,
+    drawn_difference,
+    drawn_means,
+    interval,
+    mean_of,
+    values,
+)
 
 Judge = Callable[[str], Verdict]
-DRAWS = 1000
-TAIL = 0.025  # of the draws, on each side of a 95 % interval
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
-
-
-class Missing(Exception):
-    """Rows that a rule needs are not there; ``real`` names the set that must be fetched."""
-
-    def __init__(self, source: Source, real: bool) -> None:
-        super().__init__(source.run, source.set)
-        self.source, self.real = source, real
-
-
-def values(profile: str, source: Source) -> pd.DataFrame:
-    """The source's rows: ``key`` (seed, set and image) and ``value``, undefined ones left out.
-
-    Raises:
-        Missing: there are none.
-    """
-    found = tables.rows(profile, source.run)
-    if len(found):
-        star = source.set.endswith("/*")
-        in_set = (
-            found["set"].str.startswith(source.set[:-1]) if star else found["set"] == source.set
-        )
-        found = found[in_set]
-    if not len(found) or source.column not in found or found[source.column].isna().all():
-        raise Missing(source, source.set not in standins.SETS and "*" not in source.set)
-    key = found["seed"] + "/" + found["set"].map(_scenes) + "/" + found["image"]
-    out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale})
-    return out.dropna()
-
-
-def _scenes(name: str) -> str:
-    """What a set's images show: a distorted set shows what its original shows."""
-    distorted = name in standins.SETS and standins.SETS[name].distortion
-    return name.split("/")[0] if distorted else name
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of means with its 95 % bootstrap interval."""
-
-    mean: float
-    low: float
-    high: float
-    images: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}] on {self.images} images"
-
-
-def difference(profile: str, a: Source, b: Source) -> Difference:
-    """Mean of ``a`` less mean of ``b``; paired where keys are shared."""
-    return _interval(*_change(profile, a, b))
-
-
-def _change(profile: str, a: Source, b: Source) -> tuple[float, np.ndarray, int]:
-    """The difference, as it was and as it is drawn, and its number of images."""
-    rng = np.random.default_rng(0)
-    left, right = values(profile, a), values(profile, b)
-    both = left.merge(right, on="key")
-    if len(both):
-        change = (both["value_x"] - both["value_y"]).to_numpy()
-        return change.mean(), _means(change, rng), len(both)
-    x, y = left["value"].to_numpy(), right["value"].to_numpy()
-    return x.mean() - y.mean(), _means(x, rng) - _means(y, rng), min(len(x), len(y))
-
-
-def _means(sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Means of ``DRAWS`` resamples of the rows of a sample."""
-    return sample[rng.integers(len(sample), size=(DRAWS, len(sample)))].mean(1)
-
-
-def _interval(mean: float, drawn: np.ndarray, images: int) -> Difference:
-    low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-    return Difference(float(mean), float(low), float(high), images)
 
 
 def ruled(rule: Callable[[str], Verdict]) -> Judge:
@@ -148,7 +82,7 @@ def above(level: float | int, *sources: Source) -> Judge:
         verdicts, said = [], []
         for source in sources:
             sample = values(profile, source)["value"].to_numpy()
-            got = _interval(sample.mean(), _means(sample, np.random.default_rng(0)), len(sample))
+            got = mean_of(sample)
             verdicts.append(HELD if got.low > level else FAILED if got.high < level else OPEN)
             said.append(f"{source.set} {source.column} {got}, level {level:g}")
         return decided(profile, verdicts, said, [s.run for s in sources])
@@ -163,10 +97,10 @@ def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Ju
         said, verdicts = [], []
         for other in others:
             changes = [
-                _change(profile, a, b) for a, b in zip(first, other, strict=True)
+                drawn_difference(profile, a, b) for a, b in zip(first, other, strict=True)
             ]  # paired run against run: both saw the same images
             (mean, drawn, n), (less, drawn_less, m) = changes
-            change = _interval(mean - less, drawn - drawn_less, min(n, m))
+            change = interval(mean - less, drawn - drawn_less, min(n, m))
             verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
             gaps = f"gap of {_name(first[0], other[0])} - gap of {_name(other[0], first[0])}"
             said.append(f"{gaps} {change}")
@@ -195,9 +129,9 @@ def series(
             shared = pd.concat(samples, axis=1, join="inner").to_numpy()
             rng = np.random.default_rng(0)
             drawn = (
-                _means(shared, rng)
+                drawn_means(shared, rng)
                 if len(shared)
-                else np.stack([_means(sample.to_numpy(), rng) for sample in samples], 1)
+                else np.stack([drawn_means(sample.to_numpy(), rng) for sample in samples], 1)
             )
             share = np.mean([measure(x, y)[0] for y in drawn])
             verdicts.append(HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN)
@@ -221,7 +155,7 @@ def separates(level: float | int, run: str, set: str) -> Judge:
         rng = np.random.default_rng(0)
         weights = [rng.multinomial(n, np.full(n, 1 / n), DRAWS) / n for n in won.shape]
         drawn = 100 * ((weights[0] @ won) * weights[1]).sum(1)
-        got = _interval(100 * won.mean(), drawn, len(both))
+        got = interval(100 * won.mean(), drawn, len(both))
         verdict = HELD if got.low > level else FAILED if got.high < level else OPEN
         return decided(profile, [verdict], [f"{set} image AUC {got}, level {level:g}"], [run])
 
@@ -268,7 +202,7 @@ def at_chance(profile: str, run: str) -> bool:
     sample = found.loc[found["set"].isin(sets), column].dropna().to_numpy()
     if not len(sample):
         return False
-    got = _interval(sample.mean(), _means(sample, np.random.default_rng(0)), len(sample))
+    got = mean_of(sample)
     return got.low <= chance
 
 
@@ -281,3 +215,31 @@ def below_budget(profile: str, runs: list[str]) -> bool:
     minimum = profiles.profile(profile).minimum_samples
     seen = [r["samples"] for run in set(runs) for r in tables.records(profile, run)]
     return any(0 < samples < minimum for samples in seen)
+
+
+# Measures of a series
+
+
+def linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether a straight line explains nine tenths of a fall."""
+    if np.ptp(y) == 0:
+        return False, "nothing changes"
+    slope, start = np.polyfit(x, y, 1)
+    left = y - (slope * x + start)
+    explained = 1 - (left**2).sum() / ((y - y.mean()) ** 2).sum()
+    return bool(
+        slope > 0 and explained > 0.9
+    ), f"a straight line explains {explained:.0%} of the change"
+
+
+def slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether what is left above chance exceeds the share of pixels left, at every scale."""
+    left = (y - 50) / (y[np.argmax(x)] - 50)
+    pixels = (x / x.max()) ** 2
+    return bool((left[:-1] > pixels[:-1]).all()), f"left above chance {np.round(left, 2).tolist()}"
+
+
+def rising(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether a series rises from its first to its last point, by rank correlation."""
+    ranks = np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1]
+    return bool(ranks > 0.6 and y[-1] > y[0]), f"{np.round(y, 1).tolist()}, rank trend {ranks:.2f}"

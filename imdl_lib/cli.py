@@ -61,7 +61,7 @@ def train(
 ) -> None:
     """Train and score one run, or all of a paper; what is finished is left alone."""
     from . import evaluate
-    from .train import Job
+    from .jobs import Job
 
     sizes = profiles.profile(profile)
     runs = _runs(paper) if paper else (experiments.run(run),)
@@ -76,7 +76,7 @@ def train(
 def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
     """Forge the training sets of a paper's runs into the cache."""
     from . import forge as forging
-    from .train import Job
+    from .jobs import Job
 
     sizes = profiles.profile(profile)
     jobs = [Job(run, sizes, 0, experiments.RUN_BY_ID) for run in _runs(paper) if run.kinds]

@@ -1,6 +1,6 @@
 """A trained run against its test sets: one row per image, one column per protocol."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,22 +8,18 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files, manipulations, metrics, standins, train
-from .batch import Batch
+from . import datasets, files, jobs, manipulations, metrics, standins, traces, train
 from .forge import ForgedSet, Recipe, forge
+from .jobs import Job
 from .papers import mantranet
 from .profiles import Profile
-from .train import Job
 
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
-KCMI_PX = 512  # side of the centre of a photo that names its camera (ManTra-Net, sec. 2.3)
-NEIGHBOURS = 7  # K of camera identification (ManTra-Net, sec. 2.3)
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
-TOP = (1, 3, 5, 10)
 CORRELATION_PX = 4.0  # of the noise over a whole image
 DIGITS = 4
 
@@ -46,16 +42,16 @@ def rebuild(job: Job, progress: bool = True) -> bool:
     """
     if finished(job):
         return False
-    kept = train.is_current(job) and job.released.exists()
+    kept = jobs.is_current(job) and job.released.exists()
     if not kept:  # committed weights are never trained again
         train.train(job, progress)
-    train.publish(job, score(job, progress))
+    jobs.publish(job, score(job, progress))
     return True
 
 
 def finished(job: Job) -> bool:
     """Whether the job's stored rows belong to it, and to every set as it stands and is at hand."""
-    return train.is_current(job) and not _stale(job)
+    return jobs.is_current(job) and not _stale(job)
 
 
 def at_hand(name: str) -> bool:
@@ -65,7 +61,7 @@ def at_hand(name: str) -> bool:
 
 def _stale(job: Job) -> list[str]:
     """Sets at hand that were never scored, or have been forged otherwise since."""
-    stored = train.read_record(job).get("sets", {}) if train.is_current(job) else {}
+    stored = jobs.read_record(job).get("sets", {}) if jobs.is_current(job) else {}
     wanted = {name: _key(job, name) for name in job.run.tests if at_hand(name)}
     return [name for name, key in wanted.items() if stored.get(name) != key]
 
@@ -84,7 +80,7 @@ def score(job: Job, progress: bool = True) -> dict[str, str]:
         the sets that have rows, each with its key.
     """
     stale = _stale(job)
-    stored = train.read_record(job).get("sets", {}) if train.is_current(job) else {}
+    stored = jobs.read_record(job).get("sets", {}) if jobs.is_current(job) else {}
     kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
     rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
     model = train.load(job)
@@ -125,25 +121,13 @@ def score_set(model: nn.Module, job: Job, name: str) -> Scored:
 
 def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[str, Any]]:
     if name == "kcmi":
-        return score_cameras(model, *kcmi_crops())
+        return traces.score_cameras(model, *traces.kcmi_crops())
     forged = _forged(job, name)
     if name == "cameras":
         images = (np.asarray(image) for image in forged.images)
-        return score_cameras(model, images, np.asarray(forged.targets))
-    score_one = score_membership if name == MEMBERSHIP else score_operations
+        return traces.score_cameras(model, images, np.asarray(forged.targets))
+    score_one = traces.score_membership if name == MEMBERSHIP else traces.score_operations
     return score_one(model, forged, job.profile.batch)
-
-
-def kcmi_crops() -> tuple[Iterator[UInt8[np.ndarray, "H W 3"]], Int[np.ndarray, " N"]]:
-    """The centres of the camera set's photos, and the number of each one's model (sec. 2.3)."""
-    photos = datasets.open_set("kcmi")
-    models = [entry.name.split("/")[0] for entry in photos.entries]
-    return (_centre(photo.image_u8) for photo in photos), np.unique(models, return_inverse=True)[1]
-
-
-def _centre(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    top, left = (max(0, (n - KCMI_PX) // 2) for n in image.shape[:2])
-    return image[top : top + KCMI_PX, left : left + KCMI_PX]
 
 
 def samples(job: Job, name: str) -> Iterator[Sample]:
@@ -206,14 +190,8 @@ def predict(
     """Probability maps and image scores, on the model's device."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with torch.inference_mode():
-        prediction = model(to_tensor(images).to(device))
+        prediction = model(train.to_tensor(images).to(device))
     return prediction.prob.cpu(), prediction.score.cpu()
-
-
-def to_tensor(images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
-    """Images in [0, 1], channels last in memory."""
-    image = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
-    return image.float().contiguous(memory_format=torch.channels_last) / 255
 
 
 def _columns(
@@ -265,100 +243,6 @@ def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str
         "pixel_f1_at_eer_pooled": metrics.pixel_f1_at_eer_pooled(counts),
         "image_auc": metrics.image_auc(score, label),
     }
-
-
-@torch.no_grad()
-def score_operations(
-    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
-) -> list[dict[str, Any]]:
-    """Whether the true class is among the first k, and said at that level and coarser ones."""
-    rows = []
-    for batch in _in_order(forged, batch_size):
-        probabilities = mantranet.imc_probabilities(model(batch.image))
-        columns = _operation_columns(model.config.level, batch.operation, probabilities)
-        rows += pd.DataFrame({"image": batch.name, **columns}).to_dict("records")
-    return rows
-
-
-def _operation_columns(
-    level: int, leaf: Int[Tensor, " B"], probabilities: Float[Tensor, "B K"]
-) -> dict[str, np.ndarray]:
-    true = torch.tensor(manipulations.HIERARCHY[level])[leaf]
-    own = probabilities.gather(1, true[:, None])
-    rank = 1 + (probabilities > own).sum(1).numpy()
-    said = probabilities.argmax(1).numpy()
-    columns: dict[str, np.ndarray] = {"leaf": leaf.numpy()}
-    columns |= {f"top_{k}": (rank <= k).astype(int) for k in TOP}
-    for coarse in range(level + 1):
-        right = parents(level, coarse)[said] == manipulations.HIERARCHY[coarse][leaf.numpy()]
-        columns[f"correct_{coarse}"] = right.astype(int)
-    if level:
-        columns["said_1"] = parents(level, 1)[said]
-        columns["wrong_inside_1"] = np.where(rank == 1, np.nan, columns["correct_1"])
-    return columns
-
-
-@torch.no_grad()
-def score_membership(
-    model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
-) -> list[dict[str, Any]]:
-    """AUC of the class map that fits an image's mask best, and one fitted to another's mask.
-
-    The control turns the mask by half the image, so that it asks as much of chance.
-    """
-    rows = []
-    for batch in _in_order(forged, batch_size):
-        probabilities = model.decided(batch.image, 1).float().softmax(1)
-        shifted = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
-        columns = {"membership_auc": batch.mask, "membership_auc_shuffled": shifted}
-        best = {name: _best_class_auc(probabilities, m) for name, m in columns.items()}
-        rows += pd.DataFrame({"image": batch.name, **best}).to_dict("records")
-    return rows
-
-
-def _best_class_auc(
-    probabilities: Float[Tensor, "B K H W"], mask: Bool[Tensor, "B 1 H W"]
-) -> Float[np.ndarray, " B"]:
-    """Best AUC over the families' maps: probabilities summed within each class of level 0."""
-    level = manipulations.CLASSES.index(probabilities.shape[1])
-    family = torch.tensor(parents(level, 0))
-    summed = torch.zeros(len(mask), manipulations.CLASSES[0], *mask.shape[2:])
-    summed.index_add_(1, family, probabilities)
-    auc = [metrics.pixel_auc_per_image(one[:, None].clamp(0, 1), mask) for one in summed.unbind(1)]
-    return torch.stack(auc).amax(0).numpy()
-
-
-def parents(fine: int, coarse: int) -> np.ndarray:
-    """Class at level ``coarse`` of each class at level ``fine``."""
-    classes = np.zeros(manipulations.CLASSES[fine], np.int64)
-    classes[manipulations.HIERARCHY[fine]] = manipulations.HIERARCHY[coarse]
-    return classes
-
-
-@torch.no_grad()
-def score_cameras(
-    model: mantranet.ImcModel,
-    images: Iterable[UInt8[np.ndarray, "H W 3"]],
-    camera: Int[np.ndarray, " N"],
-) -> list[dict[str, Any]]:
-    """Camera of each image of one half by its nearest neighbours in the other (sec. 2.3).
-
-    Even-numbered images fit, odd-numbered ones test; the feature is the mean trace feature.
-    """
-    mean = [model.features(to_tensor(image[None])).mean((2, 3)) for image in images]
-    feature = torch.cat(mean)
-    distance = torch.cdist(feature[1::2], feature[::2]).numpy()
-    votes = camera[::2][np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]]
-    said = np.array([np.bincount(row).argmax() for row in votes])
-    pairs = zip(range(1, len(camera), 2), camera[1::2], said, strict=True)
-    return [
-        {"image": f"{i:05d}", "camera": int(c), "camera_correct": int(c == s)} for i, c, s in pairs
-    ]
-
-
-def _in_order(forged: ForgedSet, batch_size: int) -> Iterator[Batch]:
-    for start in range(0, len(forged), batch_size):
-        yield train.to_batch(forged, np.arange(start, min(start + batch_size, len(forged))))
 
 
 def _recipe(job: Job, name: str) -> Recipe:

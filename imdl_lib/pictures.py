@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import evaluate, manipulations, standins, train
+from . import evaluate, manipulations, standins, traces, train
 from .forge import ForgedSet, Recipe, forge
+from .jobs import Job
 from .papers import mantranet
-from .train import Job
 
 SIZE_PX = 128
 
@@ -45,7 +45,7 @@ def membership(job: Job, forged: ForgedSet) -> np.ndarray:
     image = train.to_batch(forged, np.arange(len(forged))).image
     with torch.inference_mode():
         leaf = model.decided(image, 1).argmax(1).numpy()
-    return evaluate.parents(model.config.level, 1)[leaf].astype(np.int16)
+    return traces.parents(model.config.level, 1)[leaf].astype(np.int16)
 
 
 def class_names() -> np.ndarray:

@@ -23,7 +23,7 @@ class Run:
     """One network, trained and scored."""
 
     id: str  # "<paper>/<name>"
-    stage: str  # a key of train.STAGES
+    stage: str  # a key of jobs.STAGES
     config: Mapping[str, Any]  # what differs from the paper's Config
     kinds: tuple[str, ...]  # what it is trained on, keys of forge.KINDS
     tests: tuple[str, ...]  # names in standins.SETS, or real sets

@@ -77,6 +77,14 @@ def in_set(names: pd.Series, wanted: str) -> pd.Series:
     return names.str.startswith(wanted[:-1]) if wanted.endswith("/*") else names == wanted
 
 
+Sources = dict[tuple[str, str, str], tuple[Source, ...]]  # by row, column and metric
+
+
+def cells(paper: str, number: str, sources: Sources, why: str) -> tuple[Cell, ...]:
+    """Every printed cell of a table, with our sources where there are any, or why there is none."""
+    return tuple(Cell(*key, sources.get(key, ()), why) for key in printed(paper, number))
+
+
 def fill(table: Table, profile: str) -> pd.DataFrame:
     """One line per cell: published, ours on the real set, ours on the stand-in, or why not."""
     lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from imdl_lib import claims, standins
+from imdl_lib import claims, resampling, standins
 from imdl_lib.claims import above, close, higher, narrower, separates, series, waiting
 from imdl_lib.registry import VERDICTS, Source, Verdict
 
@@ -58,7 +58,7 @@ def test_images_of_different_sets_are_not_paired_by_their_numbers(score, store):
     }
     rows["pixel_auc"] = np.concatenate([60 + NOISE, 50 + NOISE[:20]]) / 100
     store("tiny", "invented/a", rows)
-    got = claims.difference("tiny", A, source("a", "like_coverage"))
+    got = resampling.difference("tiny", A, source("a", "like_coverage"))
     assert got.mean == pytest.approx(10 + NOISE.mean() - NOISE[:20].mean())
     assert got.high - got.low > 5
 
@@ -70,7 +70,7 @@ def test_a_distorted_set_is_paired_with_the_set_that_it_alters(store, tiny):
     rows["pixel_auc"] = np.concatenate([60 + NOISE, 50 + NOISE]) / 100
     store("tiny", "invented/a", rows)
     pair = source("a", "four_kinds"), source("a", "four_kinds/resize=0.5")
-    got = claims.difference("tiny", *pair)
+    got = resampling.difference("tiny", *pair)
     assert [got.mean, got.low, got.high, got.images] == pytest.approx([10, 10, 10, 40])
     said = higher(pair)("tiny").evidence
     assert said == "four_kinds - four_kinds/resize=0.5 +10.0 [+10.0, +10.0] on 40 images"
@@ -79,12 +79,12 @@ def test_a_distorted_set_is_paired_with_the_set_that_it_alters(store, tiny):
 def test_the_interval_is_that_of_a_bootstrap_over_images(score):
     score("a", 50 + NOISE)
     score("b", np.full(40, 50.0))
-    got = claims.difference("tiny", A, B)
+    got = resampling.difference("tiny", A, B)
     error = NOISE.std() / np.sqrt(40)
     assert got.mean == pytest.approx(NOISE.mean())
     assert got.low == pytest.approx(NOISE.mean() - 1.96 * error, abs=0.2 * error)
     assert got.high == pytest.approx(NOISE.mean() + 1.96 * error, abs=0.2 * error)
-    assert claims.difference("tiny", A, B) == got  # drawn alike each time
+    assert resampling.difference("tiny", A, B) == got  # drawn alike each time
 
 
 def test_by_how_much(score):
@@ -235,7 +235,7 @@ def test_a_real_set_that_is_not_here(score):
 def test_undefined_images_are_left_out(score):
     score("a", [90, np.nan, 90, 90])
     score("b", [10, 10, np.nan, 10])
-    assert claims.difference("tiny", A, B).images == 2
+    assert resampling.difference("tiny", A, B).images == 2
 
 
 def test_a_star_joins_sets_and_seeds(store, tiny):
@@ -243,7 +243,7 @@ def test_a_star_joins_sets_and_seeds(store, tiny):
     for seed in (0, 1):
         more = {"pixel_auc": [0.1 + seed / 10, 0.2, 0.3, 0.4]}
         store("tiny", "invented/a", rows | more, seed=seed)
-    found = claims.values("tiny", source("a", "four_kinds/*"))
+    found = resampling.values("tiny", source("a", "four_kinds/*"))
     assert len(found) == 8 and found["key"].is_unique
     assert found["value"].sum() == pytest.approx(100 + 110)
 

@@ -11,13 +11,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imdl_lib import datasets, evaluate, manipulations, metrics, standins, train
+from imdl_lib import evaluate, jobs, metrics, standins, traces
 from imdl_lib.batch import Prediction
 from imdl_lib.evaluate import Sample
-from imdl_lib.forge import ForgedSet, Recipe
-from imdl_lib.papers import mantranet
+from imdl_lib.jobs import Job
 from imdl_lib.registry import Run
-from imdl_lib.train import Job
 
 MASK_COLUMNS = {
     "pixel_auc",
@@ -41,19 +39,6 @@ POOLED = {
 
 def job(run: Run, profile) -> Job:
     return Job(run, profile, 0, {run.id: run})
-
-
-def numbered(count: int, size_px: int = 4, targets: np.ndarray | None = None) -> ForgedSet:
-    """Images that are each filled with their number."""
-    images = np.zeros((count, size_px, size_px, 3), np.uint8)
-    images += np.arange(count, dtype=np.uint8)[:, None, None, None]
-    recipe = Recipe(("operation",), ("packaged",), "test", count, size_px)
-    regions = np.zeros((count, size_px, size_px), np.uint8)
-    return ForgedSet(recipe, images, regions, np.arange(count) if targets is None else targets)
-
-
-def number_of(image: torch.Tensor) -> list[int]:
-    return (image[:, 0, 0, 0] * 255).round().int().tolist()
 
 
 class Bright(nn.Module):
@@ -227,129 +212,6 @@ def test_no_distortion_leaves_all_as_it_is(photo):
     assert image is photo[0] and regions is photo[1]
 
 
-# Manipulation classification
-
-
-def imc(level: int) -> mantranet.ImcModel:
-    config = mantranet.Config(wider=False, deeper=False, level=level, width=0.125)
-    return mantranet.ImcModel(config).eval()
-
-
-@pytest.mark.parametrize("level", [0, 2, 5])
-def test_operations_against_a_slow_loop(level):
-    leaves = np.random.default_rng(1).integers(0, 385, 30)
-    classes = manipulations.CLASSES[level]
-    prob = np.random.default_rng(2).random((30, classes))
-    hierarchy = manipulations.HIERARCHY
-    for i in range(0, 30, 3):  # a third is right
-        prob[i, hierarchy[level][leaves[i]]] = 2
-    prob /= prob.sum(1, keepdims=True)
-    model = imc(level)
-    model.forward = lambda image: (
-        torch.from_numpy(prob[number_of(image)]).float().log()[..., None, None].expand(-1, -1, 2, 2)
-    )
-    rows = evaluate.score_operations(model, numbered(30, targets=leaves), 7)
-    assert len(rows) == 30
-    for i, row in enumerate(rows):
-        true = hierarchy[level][leaves[i]]
-        order = sorted(range(classes), key=lambda c, i=i: -prob[i, c])
-        assert row["image"] == f"{i:05d}" and row["leaf"] == leaves[i]
-        for k in (1, 3, 5, 10):
-            assert row[f"top_{k}"] == int(true in order[:k])
-        said = next(leaf for leaf in range(385) if hierarchy[level][leaf] == order[0])
-        for coarse in range(level + 1):
-            right = hierarchy[coarse][said] == hierarchy[coarse][leaves[i]]
-            assert row[f"correct_{coarse}"] == int(right)
-        assert f"correct_{level + 1}" not in row
-        if level:
-            assert row["said_1"] == hierarchy[1][said]
-            inside = row["wrong_inside_1"]
-            expected = int(hierarchy[1][said] == hierarchy[1][leaves[i]])
-            assert np.isnan(inside) if order[0] == true else inside == expected
-
-
-def test_parents():
-    for fine in range(6):
-        for coarse in range(fine + 1):
-            found = evaluate.parents(fine, coarse)
-            for leaf in range(385):
-                true = manipulations.HIERARCHY[coarse][leaf]
-                assert found[manipulations.HIERARCHY[fine][leaf]] == true
-
-
-def test_cameras_by_their_neighbours():
-    """Camera 0 lies near 0, camera 1 near 10; two fitted images bear the other's number."""
-    camera = np.tile([0, 0, 1, 1], 12)  # fitted and tested images of both
-    place = 10.0 * camera + np.random.default_rng(0).random(len(camera))
-    told = camera.copy()
-    told[0], told[2] = 1, 0  # outvoted by six neighbours
-    told[1] = 1  # tested: is near camera 0
-    model = imc(0)
-    model.features = lambda image: torch.tensor([[place[i], 0.0] for i in number_of(image)])[
-        ..., None, None
-    ].expand(-1, -1, 3, 3)
-    rows = evaluate.score_cameras(model, numbered(len(told)).images, told)
-    assert [row["image"] for row in rows] == [f"{i:05d}" for i in range(1, len(told), 2)]
-    assert [row["camera"] for row in rows] == told[1::2].tolist()
-    assert [row["camera_correct"] for row in rows] == [0] + [1] * (len(rows) - 1)
-
-
-def test_cameras_against_a_slow_loop():
-    rng = np.random.default_rng(3)
-    camera, feature = rng.integers(0, 10, 60), rng.random((60, 4))
-    feature[:, 0] += camera / 10
-    model = imc(0)
-    model.features = lambda image: torch.from_numpy(feature[number_of(image)]).float()[
-        ..., None, None
-    ]
-    rows = evaluate.score_cameras(model, numbered(60).images, camera)
-    for row in rows:
-        here = feature[int(row["image"])]
-        fitted = sorted(range(0, 60, 2), key=lambda i, p=here: ((feature[i] - p) ** 2).sum())
-        votes = [camera[i] for i in fitted[: evaluate.NEIGHBOURS]]
-        most = max(votes.count(v) for v in votes)
-        said = min(v for v in votes if votes.count(v) == most)
-        assert row["camera_correct"] == int(said == camera[int(row["image"])])
-
-
-def test_the_real_camera_set(workplace, monkeypatch):
-    """The centre of each photo counts, whatever its size; folders name the cameras."""
-    monkeypatch.setenv("IMDL_DATA", str(workplace))
-    monkeypatch.setattr(evaluate, "KCMI_PX", 8)
-    spec = replace(datasets.SPECS["kcmi"], authentic=4)
-    monkeypatch.setitem(datasets.SPECS, "kcmi", spec)
-    assert not evaluate.at_hand("kcmi")
-    for name in ("B/1", "A/2", "A/1", "B/2"):
-        light = np.zeros((12, 16, 3), np.uint8)
-        light[2:10, 4:12] = 100 if name[0] == "A" else 200
-        place = workplace / "kcmi/train" / f"{name}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(light).save(place)
-    assert evaluate.at_hand("kcmi")
-    crops, camera = evaluate.kcmi_crops()
-    crops = list(crops)
-    assert camera.tolist() == [0, 0, 1, 1]
-    assert [crop.shape for crop in crops] == [(8, 8, 3)] * 4
-    assert [int(crop.min()) for crop in crops] == [100, 100, 200, 200]
-
-
-def test_membership_of_the_class_that_fits():
-    """The network puts a mask's pixels into one class; the control's mask lies elsewhere."""
-    forged = numbered(2, 8)
-    regions = forged.regions.copy()
-    regions[:, :4, :4] = 1
-    forged = replace(forged, regions=regions)
-    logits = torch.zeros(2, 7, 8, 8)
-    logits[0, 3, :4, :4] = 5.0
-    logits[1, 5, :4, :4] = 5.0
-    model = imc(0)
-    model.decided = lambda image, stride: logits[number_of(image), :, ::stride, ::stride]
-    rows = evaluate.score_membership(model, forged, 1)
-    assert [row["membership_auc"] for row in rows] == [1.0, 1.0]
-    for row in rows:  # the shifted mask lies where every family's map is flat or low
-        assert row["membership_auc_shuffled"] == pytest.approx(1 - 0.5 * 32 / 48, abs=0.01)
-
-
 # Jobs
 
 
@@ -378,7 +240,7 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "set",
         "image",
         "leaf",
-        *(f"top_{k}" for k in evaluate.TOP),
+        *(f"top_{k}" for k in traces.TOP),
         "correct_0",
         "correct_1",
         "said_1",
@@ -389,7 +251,7 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "membership_auc_shuffled",
     ]
     assert rows["image"].str.fullmatch(r"\d{5}").all()
-    assert list(train.read_record(one)["sets"]) == list(TESTS)
+    assert list(jobs.read_record(one)["sets"]) == list(TESTS)
     before = (one.folder / "per_image.csv").stat().st_mtime_ns
     assert evaluate.finished(one)
     assert not evaluate.rebuild(one, progress=False)
@@ -441,7 +303,7 @@ def test_authentic_images_do_not_count_among_pooled_pixels(monkeypatch):
     image = rng.integers(0, 256, (16, 16, 3), np.uint8)
     forged = evaluate.Sample("a", "splice", image, (np.eye(16) > 0).astype(np.uint8))
     authentic = evaluate.Sample("b", "authentic", image[::-1].copy(), np.zeros((16, 16), np.uint8))
-    model = train.STAGES["baseline.ela"].model({})
+    model = jobs.STAGES["baseline.ela"].model({})
     both, one = (
         evaluate.score_masks(model, iter(s)).pooled[0] for s in ([forged, authentic], [forged])
     )
@@ -460,7 +322,7 @@ def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
     assert rows.loc[rows["set"] == "two_regions", list(RECALLS)].notna().all().all()
     assert set(pooled.columns) == POOLED | {"set"}
     assert pooled["images"].tolist() == [4, 4, 4]
-    assert list(train.read_record(one)["sets"]) == list(SETS[:3])
+    assert list(jobs.read_record(one)["sets"]) == list(SETS[:3])
     assert not evaluate.at_hand("casia1")
     assert evaluate.finished(one)  # what is not at hand is not waited for
 

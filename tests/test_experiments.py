@@ -16,11 +16,12 @@ from imdl_lib import (
     datasets,
     experiments,
     figures,
+    jobs,
     paths,
     profiles,
+    resampling,
     standins,
     tables,
-    train,
 )
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.experiments import mantranet
@@ -73,7 +74,7 @@ assert "torch" not in sys.modules, "listed"
 
 @EVERY_RUN
 def test_a_run_can_be_built(run):
-    stage = train.STAGES[run.stage]
+    stage = jobs.STAGES[run.stage]
     if stage.loss is None:
         assert not run.config and not run.kinds
         return
@@ -91,7 +92,7 @@ def test_a_run_names_what_exists(run):
     assert set(run.kinds) <= set(KINDS)
     for sizes in profiles.PROFILES.values():
         if run.kinds:
-            job = train.Job(run, sizes, 0, experiments.RUN_BY_ID)
+            job = jobs.Job(run, sizes, 0, experiments.RUN_BY_ID)
             check(replace(job.recipe("train"), sources=("packaged",)))
 
 
@@ -104,7 +105,7 @@ def test_a_run_starts_from_one_with_the_same_trace(run):
     assert not start.init_from  # no chain of three
     with torch.device("meta"):
         traces = [
-            train.STAGES[r.stage].model({"width": 0.25, **r.config}).trace for r in (run, start)
+            jobs.STAGES[r.stage].model({"width": 0.25, **r.config}).trace for r in (run, start)
         ]
     shapes = [{n: t.shape for n, t in trace.state_dict().items()} for trace in traces]
     assert shapes[0] == shapes[1]
@@ -295,7 +296,8 @@ def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatc
         keys = [f"seed0/{source.set}/{i}" for i in range(4)]
         return pd.DataFrame({"key": keys, "value": np.arange(4.0) * len(asked)})
 
-    monkeypatch.setattr(claims, "values", values)
+    for module in (claims, resampling):
+        monkeypatch.setattr(module, "values", values)
     claim.judge("standard")
     for source in asked:
         assert scored(source), source

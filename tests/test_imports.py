@@ -19,6 +19,7 @@ PUBLIC = {  # hosts that a reader is sent to, or that data come from
     "codeload.github.com",
     "defactodataset.github.io",
     "doi.org",
+    "www.kaggle.com",
     "github.com",
     "mfc.nist.gov",
     "openaccess.thecvf.com",

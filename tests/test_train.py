@@ -6,38 +6,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from runs import BASE, FROZEN, RUN, STARTED, job, trained
 
-from imdl_lib import files, profiles, standins, train
+from imdl_lib import files, jobs, profiles, train
 from imdl_lib.batch import Batch
-from imdl_lib.errors import DataError, RegistryError, WeightsError
+from imdl_lib.errors import DataError
 from imdl_lib.forge import ForgedSet, Recipe
-from imdl_lib.profiles import Profile
+from imdl_lib.jobs import Job
 from imdl_lib.registry import Run
-from imdl_lib.train import Job
-
-CONFIG = {"wider": False, "deeper": False}
-BASE = Run("mantranet/base", "mantranet.imc", CONFIG | {"level": 0}, ("operation",), ())
-NETWORK = CONFIG | {"windows": (3,)}
-RUN = Run("mantranet/run", "mantranet", NETWORK, ("splice", "enhancement"), ())
-STARTED = replace(RUN, id="mantranet/started", init_from=BASE.id)
-FROZEN = replace(STARTED, id="mantranet/frozen", frozen=True)
-RUNS = {run.id: run for run in (BASE, RUN, STARTED, FROZEN)}
-
-
-def job(run: Run, profile: Profile, seed: int = 0) -> Job:
-    return Job(run, profile, seed, RUNS | {run.id: run})
-
-
-def trained(job: Job) -> dict[str, torch.Tensor]:
-    train.train(job, progress=False)
-    return safetensors.torch.load_file(job.cached(".safetensors"))
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -98,6 +78,7 @@ import os, signal, sys
 from dataclasses import replace
 import torch
 from imdl_lib import profiles, train
+from imdl_lib.jobs import Job
 from imdl_lib.registry import Run
 torch.set_num_threads(1)
 sizes = {sizes!r}
@@ -112,7 +93,7 @@ def killing(forged, *rest):
         yield batch
 
 train.batches, train.SAVE_SECONDS = killing, -1.0
-train.train(train.Job(run, profile, 0, {{run.id: run}}), progress=False)
+train.train(Job(run, profile, 0, {{run.id: run}}), progress=False)
 """
 
 
@@ -204,7 +185,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept(workplace, tiny, mon
     valid = train.forge(one.recipe("valid"), False)
     with torch.no_grad():
         batches = train.batches(valid, tiny.batch, 0, 0, max(1, len(valid) // tiny.batch))
-        loss = train.STAGES[RUN.stage].loss
+        loss = jobs.STAGES[RUN.stage].loss
         found = np.mean([float(sum(loss(model(b.image), b).values())) for b in batches])
     assert found == pytest.approx(min(losses), rel=1e-4)
 
@@ -214,7 +195,7 @@ def test_a_flat_photo_does_not_spoil_the_weights(workplace, tiny):
     model = job(RUN, tiny).build()
     image = torch.rand(2, 3, 16, 16)
     image[1] = 0.5
-    loss = train.STAGES[RUN.stage].loss
+    loss = jobs.STAGES[RUN.stage].loss
     batch = Batch(image, torch.zeros(2, 1, 16, 16, dtype=torch.bool))
     sum(loss(model(image), batch).values()).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
@@ -253,7 +234,7 @@ def test_a_start_is_trained_where_it_is_missing(workplace, tiny):
 def test_released_weights_are_read_without_training(workplace, tiny, monkeypatch):
     one = job(replace(RUN, keep=True), tiny)
     state = trained(one)
-    train.publish(one, {})
+    jobs.publish(one, {})
     forget(one)
     stop_before(monkeypatch, 0)
     released = train.load(one).state_dict()
@@ -263,69 +244,11 @@ def test_released_weights_are_read_without_training(workplace, tiny, monkeypatch
 def test_released_weights_of_another_identity_are_not_read(workplace, tiny):
     one = job(replace(RUN, keep=True), tiny)
     trained(one)
-    train.publish(one, {})
+    jobs.publish(one, {})
     forget(one)
     files.write_json(one.folder / "run.json", {"identity": "another"})
     train.load(one)
     assert one.cached(".safetensors").exists()
-
-
-def test_weights_of_another_network(workplace, tiny):
-    trained(job(RUN, tiny))
-    wider = replace(RUN, config=NETWORK | {"wider": True})
-    path = job(RUN, tiny).cached(".safetensors")
-    with pytest.raises(WeightsError) as error:
-        train.load_weights(job(wider, tiny).build(), path)
-    assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
-        "where (8, 32, 1, 1) is expected. Name the run that these weights were trained for."
-    )
-    with pytest.raises(WeightsError) as error:
-        train.load_weights(job(BASE, tiny).build(), path)
-    assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
-        "where nothing is expected. Name the run that these weights were trained for."
-    )
-    safetensors.torch.save_file({}, path)
-    with pytest.raises(WeightsError) as error:
-        train.load_weights(job(RUN, tiny).build(), path)
-    assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is absent "
-        "where (8, 16, 1, 1) is expected. Name the run that these weights were trained for."
-    )
-
-
-@pytest.mark.parametrize("keep", [0, 5, 200, -1], ids=["empty", "head", "half", "last byte"])
-def test_damaged_weights(workplace, tiny, keep):
-    one = job(RUN, tiny)
-    trained(one)
-    path = one.cached(".safetensors")
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(SafetensorError) as reason:
-        safetensors.torch.load_file(path)
-    with pytest.raises(WeightsError) as error:
-        train.load(one)
-    assert str(error.value) == (
-        f"Weights {path.name} are damaged and were not read ({reason.value}). "
-        "Delete the file; the run is trained again when needed."
-    )
-
-
-def test_a_pickle_is_not_read(tmp_path):
-    """Weights are safetensors; anything that could run code on loading is refused."""
-    path = tmp_path / "weights.safetensors"
-    torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match=r"^Weights weights\.safetensors are damaged"):
-        train.load_weights(torch.nn.Identity(), path)
-
-
-def test_wrong_stage(tiny):
-    with pytest.raises(RegistryError) as error:
-        job(replace(RUN, stage="mantranet.trace"), tiny).build()
-    assert str(error.value) == (
-        "Run mantranet/run is of stage 'mantranet.trace', which does not exist. Choose from "
-        "mantranet.imc, mantranet, baseline.ela, baseline.noi1, baseline.cfa1."
-    )
 
 
 def test_a_classical_method_needs_no_training(workplace, tiny):
@@ -379,99 +302,6 @@ def test_a_set_smaller_than_a_batch_still_gives_batches(forged):
     assert [len(n) for n in numbers(train.batches(forged, 64, 0, 0, 2))] == [20, 20]
 
 
-# Job and records
-
-
-def test_recipes_of_a_job(tiny):
-    one = job(replace(RUN, jpeg_quality=(70, 100)), tiny)
-    learn, valid = one.recipe("train"), one.recipe("valid")
-    assert (learn.part, learn.count, learn.seed) == ("train", tiny.forged_count, 0)
-    assert (valid.part, valid.count, valid.seed) == ("valid", one.validation_images, 1)
-    assert learn.kinds == RUN.kinds and learn.jpeg_quality == (70, 100)
-    assert job(BASE, tiny).recipe("train").count == tiny.operation_count
-
-
 def test_precision():
     assert train.precision("32-true") == "32-true"
     assert train.precision("auto") in ("32-true", "bf16-mixed")
-
-
-def test_records(workplace, tiny):
-    one = job(BASE, tiny)
-    train.train(one, progress=False)
-    train.publish(one, {"operations": "a1"})
-    record = files.read_json(one.folder / "run.json")
-    expected = {
-        "identity": one.identity,
-        "run": BASE.id,
-        "profile": "tiny",
-        "seed": 0,
-        "samples": 64,
-        "precision": "32-true",
-        "classes": 7,
-        "sets": {"operations": "a1"},
-    }
-    assert record | expected == record
-    assert {"train_seconds", "device", "environment", "parameters"} <= record.keys()
-    assert record["paper_parameters"] > record["parameters"]
-    lines = (one.folder / "history.csv").read_text().splitlines()
-    assert lines[0] == "samples,train_loss,valid_loss" and len(lines) == 9
-    assert [path.name for path in sorted(one.folder.iterdir())] == ["history.csv", "run.json"]
-    assert train.read_record(one) == record
-
-
-def test_a_record_without_a_run_is_empty(workplace, tiny):
-    assert train.read_record(job(RUN, tiny)) == {}
-
-
-def test_released_weights_are_half_precision(workplace, tiny):
-    one = job(replace(RUN, keep=True), tiny)
-    train.train(one, progress=False)
-    train.publish(one, {})
-    kinds = {t.dtype for t in safetensors.torch.load_file(one.released).values()}
-    assert kinds == {torch.float16}
-
-
-def test_facts_of_the_first_backbone(tiny):
-    run = replace(BASE, config=BASE.config | {"first_layer": "conv3"})
-    assert train.facts(job(run, tiny)) == {
-        "paper_parameters": 486_103,
-        "classes": 7,
-        "conv_layers": 11,
-        "receptive_field_px": 23,
-    }
-
-
-def test_a_folder_that_cannot_be_written(workplace, tiny, monkeypatch):
-    """A full disk while the weights are written: one message, and nothing half-written."""
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    one = job(RUN, tiny)
-    monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(DataError) as error:
-        train.train(one, progress=False)
-    assert str(error.value) == (
-        f"{one.cached('.safetensors')} was not written: the disk is full. "
-        "Free some space and run the same command again; what was finished is kept."
-    )
-    assert not one.cached(".safetensors").exists()
-
-
-def test_places(workplace, tiny):
-    one = job(RUN, tiny, seed=3)
-    assert one.folder == workplace / "results/tiny/mantranet/run/seed3"
-    assert one.cached(".ckpt") == Path(workplace / "cache/runs" / f"{one.identity}.ckpt")
-    assert job(STARTED, tiny, seed=3).start == job(BASE, tiny, seed=3)
-    assert one.start is None
-
-
-def test_a_released_run_is_validated_on_what_it_was_not_trained_on(workplace, tiny):
-    one = job(replace(RUN, chosen_on="choosing", long=True), tiny)
-    train_set, valid_set = one.recipe("train"), one.recipe("valid")
-    assert (train_set.kinds, train_set.part) == (RUN.kinds, "train")
-    assert valid_set.kinds == standins.stand_in("choosing").kinds
-    assert (valid_set.part, valid_set.cameras) == ("valid", True)
-    assert (valid_set.count, valid_set.size_px) == (one.validation_images, 16)
-    assert job(RUN, tiny).recipe("valid").kinds == RUN.kinds

@@ -7,10 +7,23 @@ from typing import Any
 import numpy as np
 
 from .. import figures, tables
-from ..claims import above, close, decided, higher, narrower, separates, series, waiting
+from ..claims import (
+    above,
+    close,
+    decided,
+    higher,
+    linear,
+    narrower,
+    rising,
+    separates,
+    series,
+    slower_than_pixels,
+    waiting,
+)
 from ..profiles import profile
-from ..registry import Cell, Claim, Figure, Run, Source, Table
+from ..registry import Claim, Figure, Run, Source, Table
 from ..standins import DISTORTIONS, FOUR_KINDS, SENSITIVITY, SETS
+from ..tables import Sources
 
 PAPER = "mantranet"
 
@@ -123,14 +136,6 @@ RUNS = (
 
 # Tables ----------------------------------------------------------------------------------------
 
-Sources = dict[tuple[str, str, str], tuple[Source, ...]]
-
-
-def _cells(number: str, sources: Sources, why: str = "reported only") -> tuple[Cell, ...]:
-    """Every printed cell of a table, with our sources where we have any."""
-    keys = tables.printed(PAPER, number)
-    return tuple(Cell(*key, sources.get(key, ()), why) for key in keys)
-
 
 def _one(run: str, set: str, column: str, scale: float = 100.0) -> tuple[Source]:
     return (Source(f"{PAPER}/{run}", set, column, scale),)
@@ -237,72 +242,52 @@ _ACCURACY = (
     "top-1 accuracy of the mean class probability over pixels, test photos; "
     "cameras: KNN on the mean trace feature, ten virtual cameras stand in for KCMI"
 )
+_AUC = (
+    "pixel AUC per image, mean, negated where more than half is forged; the published CASIA "
+    "is v1+v2 (6,044 images), our real set is CASIA v1 (920)"
+)
+
+
+def _table(
+    number: int, caption: str, protocol: str, sources: Sources, why: str = "reported only"
+) -> Table:
+    cells = tables.cells(PAPER, f"Table {number}", sources, why)
+    return Table(f"{PAPER}/table-{number}", f"Table {number}", caption, protocol, cells)
+
 
 TABLES = (
-    Table(
-        f"{PAPER}/table-1",
-        "Table 1",
-        "Earlier forgery detectors of four years",
-        "quoted facts; nothing to run",
-        _cells("Table 1", {}, "a quoted fact"),
-    ),
-    Table(
-        f"{PAPER}/table-2",
-        "Table 2",
+    _table(1, "Earlier forgery detectors of four years", "quoted facts; nothing to run", {}),
+    _table(
+        2,
         "Three IMC backbones compared on seven families",
         f"{_ACCURACY}; parameters in thousands at the paper's width",
-        _cells("Table 2", _table_2()),
+        _table_2(),
     ),
-    Table(
-        f"{PAPER}/table-3",
-        "Table 3",
-        "First-layer choice",
-        _ACCURACY,
-        _cells("Table 3", _table_3(), "a setting, not a measurement"),
-    ),
-    Table(
-        f"{PAPER}/table-4",
-        "Table 4",
+    _table(3, "First-layer choice", _ACCURACY, _table_3(), "a setting, not a measurement"),
+    _table(
+        4,
         "IMC accuracy by hierarchy level",
         _ACCURACY,
-        _cells("Table 4", _table_4(), "a coarser model does not predict finer classes"),
+        _table_4(),
+        "a coarser model does not predict finer classes",
     ),
-    Table(
-        f"{PAPER}/table-5",
-        "Table 5",
-        "Wider and deeper IMC-385 networks",
-        _ACCURACY.replace("top-1", "top-k"),
-        _cells("Table 5", _table_5()),
-    ),
-    Table(
-        f"{PAPER}/table-6",
-        "Table 6",
-        "Anomaly features compared",
-        _F1,
-        _cells("Table 6", _table_6()),
-    ),
-    Table(
-        f"{PAPER}/table-7",
-        "Table 7",
+    _table(5, "Wider and deeper IMC-385 networks", _ACCURACY.replace("top-1", "top-k"), _table_5()),
+    _table(6, "Anomaly features compared", _F1, _table_6()),
+    _table(
+        7,
         "Three ways to train the trace features",
         f"{_F1}; image AUC of the mean of the map; stand-ins for [31] and [27]",
-        _cells("Table 7", _table_7(), "a setting, not a measurement"),
+        _table_7(),
+        "a setting, not a measurement",
     ),
-    Table(
-        f"{PAPER}/table-8",
-        "Table 8",
-        "Against earlier methods",
-        "pixel AUC per image, mean, negated where more than half is forged; the published CASIA "
-        "is v1+v2 (6,044 images), our real set is CASIA v1 (920)",
-        _cells("Table 8", _table_8(), "reported only"),
-    ),
+    _table(8, "Against earlier methods", _AUC, _table_8()),
 )
 
 # Figures ---------------------------------------------------------------------------------------
 
 
 def _job(name: str, profile_name: str) -> Any:
-    from ..train import Job  # the registry itself needs no torch
+    from ..jobs import Job  # the registry itself needs no torch
 
     runs: Mapping[str, Run] = {run.id: run for run in RUNS}
     return Job(runs[f"{PAPER}/{name}"], profile(profile_name), 0, runs)
@@ -492,31 +477,6 @@ def _top(k: int, run: str) -> Source:
     return _of(f"imc-{run}", "operations", f"top_{k}")
 
 
-def _linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether a straight line explains nine tenths of a fall."""
-    if np.ptp(y) == 0:
-        return False, "nothing changes"
-    slope, start = np.polyfit(x, y, 1)
-    left = y - (slope * x + start)
-    explained = 1 - (left**2).sum() / ((y - y.mean()) ** 2).sum()
-    return bool(
-        slope > 0 and explained > 0.9
-    ), f"a straight line explains {explained:.0%} of the change"
-
-
-def _slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether what is left above chance exceeds the share of pixels left, at every scale."""
-    left = (y - 50) / (y[np.argmax(x)] - 50)
-    pixels = (x / x.max()) ** 2
-    return bool((left[:-1] > pixels[:-1]).all()), f"left above chance {np.round(left, 2).tolist()}"
-
-
-def _rising(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether a series rises from its first to its last point, by rank correlation."""
-    ranks = np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1]
-    return bool(ranks > 0.6 and y[-1] > y[0]), f"{np.round(y, 1).tolist()}, rank trend {ranks:.2f}"
-
-
 def _double_jpeg(profile_name: str) -> Any:
     from ..registry import Verdict
 
@@ -561,8 +521,8 @@ JUDGES = {
     "C5": higher((_camera("vgg"), _camera("resnet")), (_camera("vgg"), _camera("dncnn"))),
     "C6": close(2.0, *(_seven(name) for name, _ in FIRST_LAYERS.values())),
     "C7": higher(*((f("combined"), f(n)) for n in _OTHER_LAYERS for f in (_seven, _camera))),
-    "C8": series(_rising, _by_level(_seven)),
-    "C9": series(_rising, _by_level(_camera)),
+    "C8": series(rising, _by_level(_seven)),
+    "C9": series(rising, _by_level(_camera)),
     "C10": higher((_top(1, "w"), _top(1, "hl5")), (_top(1, "d"), _top(1, "hl5"))),
     "C11": higher(
         *((_top(k, "wd"), _top(k, n)) for n in ("w", "d", "hl5") for k in (1, 3, 5, 10)),
@@ -615,8 +575,8 @@ JUDGES = {
             for a in ("sensitivity/GaussianBlur/k=3", "sensitivity/JPEGCompress/Q=44")
         )
     ),
-    "C28": series(_linear, _scale("resize"), _scale("jpeg")),
-    "C29": series(_slower_than_pixels, _scale("resize")),
+    "C28": series(linear, _scale("resize"), _scale("jpeg")),
+    "C29": series(slower_than_pixels, _scale("resize")),
     "C30": close(
         2.0,
         _pixel("released", "four_kinds"),

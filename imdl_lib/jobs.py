@@ -1,0 +1,203 @@
+"""One run at one profile with one seed: its network, its recipes, its files, its weights."""
+
+import csv
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from . import baselines, files, manipulations, paths, standins
+from .baselines import cfa1, ela, noi1
+from .errors import RegistryError, WeightsError
+from .forge import Recipe
+from .papers import mantranet
+from .profiles import Profile
+from .registry import Run, identity
+
+VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
+VALIDATION_IMAGES = 512
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How the networks of a stage are built and what they minimise."""
+
+    model: Callable[[Mapping[str, Any]], nn.Module]
+    loss: Callable[..., dict[str, Tensor]] | None  # None: nothing to train
+
+
+STAGES: dict[str, Stage] = {
+    "mantranet.imc": Stage(lambda c: mantranet.ImcModel(mantranet.Config(**c)), mantranet.imc_loss),
+    "mantranet": Stage(lambda c: mantranet.Model(mantranet.Config(**c)), mantranet.loss),
+    "baseline.ela": Stage(lambda c: baselines.Classical(ela.score_map), None),
+    "baseline.noi1": Stage(lambda c: baselines.Classical(noi1.score_map), None),
+    "baseline.cfa1": Stage(lambda c: baselines.Classical(cfa1.score_map), None),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run at one profile with one seed: where its files are and how it is built."""
+
+    run: Run
+    profile: Profile
+    seed: int
+    runs: Mapping[str, Run]  # the registry, for the runs it starts from
+
+    @property
+    def identity(self) -> str:
+        """Hash of everything that decides the weights."""
+        return identity(self.run, self.profile, self.seed, self.runs)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's committed files are."""
+        return paths.results(self.profile.name) / self.run.id / f"seed{self.seed}"
+
+    @property
+    def released(self) -> Path:
+        """The committed half-precision weights of a kept run."""
+        return self.folder / "weights.safetensors"
+
+    def cached(self, suffix: str) -> Path:
+        """The run's file of that ending in the user's cache."""
+        return paths.cache() / "runs" / f"{self.identity}{suffix}"
+
+    @property
+    def start(self) -> "Job | None":
+        """The job whose trace extractor this one starts from."""
+        name = self.run.init_from
+        return Job(self.runs[name], self.profile, self.seed, self.runs) if name else None
+
+    def build(self) -> nn.Module:
+        """The untrained network, at the profile's width."""
+        stage = self.run.stage
+        if stage not in STAGES:
+            raise RegistryError(
+                f"Run {self.run.id} is of stage {stage!r}, which does not exist. "
+                f"Choose from {', '.join(STAGES)}."
+            )
+        return STAGES[stage].model({"width": self.profile.width, **self.run.config})
+
+    @property
+    def validation_images(self) -> int:
+        """Images that the validation loss is measured on."""
+        wanted = round(VALIDATION_SHARE * self.run.samples(self.profile))
+        return max(self.profile.batch, min(wanted, VALIDATION_IMAGES))
+
+    def recipe(self, part: str) -> Recipe:
+        """What the run is trained (``train``) or validated (``valid``) on."""
+        size_px = self.run.size_px(self.profile)
+        if part == "valid" and self.run.chosen_on:
+            chosen_on = standins.stand_in(self.run.chosen_on)
+            return chosen_on.recipe(self.profile.sources, self.validation_images, size_px)
+        operations = self.run.kinds == ("operation",)
+        count = self.profile.operation_count if operations else self.profile.forged_count
+        return Recipe(
+            kinds=self.run.kinds,
+            sources=self.profile.sources,
+            part=part,
+            count=count if part == "train" else self.validation_images,
+            size_px=size_px,
+            seed=0 if part == "train" else 1,
+            jpeg_quality=self.run.jpeg_quality,
+        )
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read safetensors into ``model``.
+
+    Raises:
+        WeightsError: the file is damaged, or is of another network.
+    """
+    try:
+        state = safetensors.torch.load_file(path)
+    except Exception as error:  # the reader has no error type of its own for a damaged file
+        raise WeightsError(
+            f"Weights {path.name} are damaged and were not read ({error}). "
+            "Delete the file; the run is trained again when needed."
+        ) from error
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in state.items()}
+    if wanted != found:
+        odd = sorted(set(wanted.items()) ^ set(found.items()))[0][0]
+        raise WeightsError(
+            f"Weights {path.name} belong to another network: tensor {odd} is "
+            f"{found.get(odd, 'absent')} where {wanted.get(odd, 'nothing')} is expected. "
+            "Name the run that these weights were trained for."
+        )
+    model.load_state_dict({name: t.float() for name, t in state.items()})
+
+
+def read_record(job: Job) -> dict[str, Any]:
+    """The job's committed run.json; empty where it was never finished."""
+    path = job.folder / "run.json"
+    return files.read_json(path) if path.exists() else {}
+
+
+def is_current(job: Job) -> bool:
+    """Whether the job's committed results belong to the registry as it stands."""
+    return read_record(job).get("identity") == job.identity
+
+
+def publish(job: Job, sets: dict[str, str]) -> None:
+    """Put a scored job's record, history and (where kept) weights among the results.
+
+    The record comes last: where it is, everything is.
+    """
+    record = {**_record(job), **facts(job), "sets": sets}
+    history = record.pop("history", [])
+    if history:
+        _publish_training(job, history)
+    files.write_json(job.folder / "run.json", record)
+
+
+def _record(job: Job) -> dict[str, Any]:
+    """The record of a training, or of a method that needs none."""
+    if STAGES[job.run.stage].loss:
+        cached = job.cached(".json")
+        return files.read_json(cached) if cached.exists() else read_record(job)
+    named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
+    return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
+
+
+def facts(job: Job) -> dict[str, Any]:
+    """What is measured on the untrained network: at the paper's width, whatever the profile's."""
+    stage = STAGES[job.run.stage]
+    if not stage.loss:
+        return {}
+    full = stage.model(job.run.config)
+    found: dict[str, Any] = {"paper_parameters": sum(p.numel() for p in full.parameters())}
+    if job.run.stage == "mantranet.imc":
+        found["classes"] = manipulations.CLASSES[full.config.level]
+        found["conv_layers"] = full.conv_layers
+        found["receptive_field_px"] = full.receptive_field_px
+    return found
+
+
+def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:
+    with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
+        writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
+        writer.writeheader()
+        writer.writerows({k: round(v, 4) for k, v in row.items()} for row in history)
+    if job.run.keep:
+        state = safetensors.torch.load_file(job.cached(".safetensors"))
+        with files.whole(job.released) as temporary:
+            safetensors.torch.save_file({n: t.half() for n, t in state.items()}, temporary)
+
+
+def environment() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__.split("+")[0],
+        "numpy": np.__version__,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
