@@ -15,6 +15,7 @@ module only ever needs those before it::
     standins               fixed forged sets that stand for the published benchmarks
     realsets, datasets     what is known of each real set; one reader
     filters, layers        forensic filters; neural blocks that papers share
+    backbones              feature extractors that papers share
     papers, baselines      one readable file each
     roc, metrics           counting over scores; every name carries its protocol
     profiles, registry     how much of everything; what a run, table, figure, claim is

@@ -1,0 +1,1 @@
+"""Feature extractors that more than one paper builds on."""
