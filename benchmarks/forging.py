@@ -8,7 +8,8 @@ import os
 import tempfile
 import time
 
-from imdl_lib.forge import Recipe, forge
+from imdl_lib.forge import forge
+from imdl_lib.kinds import Recipe
 
 KINDS = ("splice", "copy_move", "removal", "enhancement", "compound", "operation")
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import datasets, files, jobs, manipulations, metrics, standins, traces, train
-from .forge import ForgedSet, Recipe, forge
+from .forge import ForgedSet, forge
 from .jobs import Job
+from .kinds import Recipe
 from .papers import mantranet
 from .profiles import Profile
 

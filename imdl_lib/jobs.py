@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from . import baselines, files, manipulations, paths, standins
 from .baselines import cfa1, ela, noi1
 from .errors import RegistryError, WeightsError
-from .forge import Recipe
+from .kinds import Recipe
 from .papers import mantranet
 from .profiles import Profile
 from .registry import Run, identity

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from . import evaluate, manipulations, standins, traces, train
-from .forge import ForgedSet, Recipe, forge
+from .forge import ForgedSet, forge
 from .jobs import Job
+from .kinds import Recipe
 from .papers import mantranet
 
 SIZE_PX = 128

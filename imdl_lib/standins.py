@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from . import manipulations
 from .errors import RegistryError
-from .forge import Recipe
+from .kinds import Recipe
 
 FOUR_KINDS = ("splice", "copy_move", "removal", "enhancement")  # ManTra-Net, sec. 2.3
 

@@ -25,7 +25,8 @@ from imdl_lib import (
 )
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.experiments import mantranet
-from imdl_lib.forge import KINDS, check
+from imdl_lib.forge import check
+from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
 from imdl_lib.papers import mantranet as paper
 from imdl_lib.registry import VERDICTS, Figure, Source, Table, identity

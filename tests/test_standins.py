@@ -6,7 +6,8 @@ import pytest
 
 from imdl_lib import experiments, manipulations, standins
 from imdl_lib.errors import RegistryError
-from imdl_lib.forge import KINDS, check
+from imdl_lib.forge import check
+from imdl_lib.kinds import KINDS
 from imdl_lib.standins import SETS, stand_in
 
 SOURCES = ("packaged",)

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from imdl_lib import datasets, evaluate, manipulations, traces
-from imdl_lib.forge import ForgedSet, Recipe
+from imdl_lib.forge import ForgedSet
+from imdl_lib.kinds import Recipe
 from imdl_lib.papers import mantranet
 
 

@@ -15,8 +15,9 @@ from runs import BASE, FROZEN, RUN, STARTED, job, trained
 from imdl_lib import files, jobs, profiles, train
 from imdl_lib.batch import Batch
 from imdl_lib.errors import DataError
-from imdl_lib.forge import ForgedSet, Recipe
+from imdl_lib.forge import ForgedSet
 from imdl_lib.jobs import Job
+from imdl_lib.kinds import Recipe
 from imdl_lib.registry import Run
 
 
