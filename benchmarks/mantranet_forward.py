@@ -5,15 +5,10 @@ by gathering, averages windows with pooling and convolves [map, hidden] at every
 timed in a process of its own, so that peak memory can be told apart.
 """
 
-import argparse
-import multiprocessing
-import resource
-import sys
-import time
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from beside import compare
 from torch import Tensor
 
 from imdl_lib.papers.mantranet import Config, Model
@@ -21,11 +16,10 @@ from imdl_lib.papers.mantranet import Config, Model
 WINDOWS = (7, 15, 31)
 
 
-def example(height: int, width: int) -> tuple[Model, Tensor]:
-    """The released network with seeded weights, and a seeded image."""
+def example() -> Model:
+    """The released network with seeded weights."""
     torch.manual_seed(0)
-    pixels = np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
-    return Model(Config.released()).eval(), torch.from_numpy(pixels)
+    return Model(Config.released())
 
 
 def ours(model: Model, image: Tensor) -> Tensor:
@@ -81,44 +75,5 @@ def read(model: Model, sequence: list[Tensor]) -> Tensor:
 WAYS = {"plain": plain, "ours": ours}
 
 
-def measured(way: str, height: int, width: int, repeats: int) -> tuple[float, float, np.ndarray]:
-    """Best seconds of a few calls, peak memory above the start in MB, and the map."""
-    model, image = example(height, width)
-    with torch.inference_mode():
-        WAYS[way](model, image[..., :16, :16])  # libraries load what they need
-        start, times = peak_mb(), []
-        for _ in range(repeats):
-            began = time.perf_counter()
-            found = WAYS[way](model, image)
-            times.append(time.perf_counter() - began)
-    return min(times), peak_mb() - start, found.numpy()
-
-
-def peak_mb() -> float:
-    """Largest memory of this process so far."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def main() -> None:
-    """Print one line per way."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--height", type=int, default=192)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=2)
-    args = parser.parse_args()
-    size = (args.height, args.width)
-    found = {}
-    for way in WAYS:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found[way] = pool.apply(measured, (way, *size, args.repeats))
-    seconds, megabytes, truth = found["plain"]
-    print(f"{size[1]} x {size[0]} px, {torch.get_num_threads()} threads")
-    print(f"{'way':<6} {'s':>7} {'of plain':>9} {'MB':>7} {'of plain':>9} {'differs by':>11}")
-    for way, (s, mb, prob) in found.items():
-        apart = np.abs(prob - truth).max()
-        print(f"{way:<6} {s:7.2f} {s / seconds:9.2f} {mb:7.0f} {mb / megabytes:9.2f} {apart:11.1e}")
-
-
 if __name__ == "__main__":
-    main()
+    compare(__doc__.splitlines()[0], example, WAYS, (192, 256))

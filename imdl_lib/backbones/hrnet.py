@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ..layers import ConvNorm
 
-STEM = 64  # channels
 STRIP_ROWS = 64  # of the stem outside training; even, for its half-size branch
 HALO_ROWS = 6  # that a strip's border reaches into, five 3 x 3 convolutions; even too
 EXPANSION = 4  # of the bottlenecks in the first stage
@@ -26,6 +25,7 @@ class Config:
     """Defaults are HRNetV2-W18; ``light`` is what PSCC-Net uses."""
 
     channels: tuple[int, ...] = (18, 36, 72, 144)  # of the branches, finest first
+    stem: int = 64  # channels of its convolutions
     stem_stride: int = 2  # of both convolutions of the stem
     bottlenecks: int = 4  # in the first stage
     blocks: int = 4  # in a branch of a module
@@ -34,8 +34,8 @@ class Config:
     @staticmethod
     def light(width: float = 1.0) -> "Config":
         """PSCC-Net's: a stem that keeps the size, and one small module a stage."""
-        channels = tuple(max(4, round(n * width)) for n in (18, 36, 72, 144))
-        return Config(channels, stem_stride=1, bottlenecks=2, blocks=2, modules=(1, 1, 1))
+        stem, *channels = (max(4, round(n * width)) for n in (64, 18, 36, 72, 144))
+        return Config(tuple(channels), stem, 1, bottlenecks=2, blocks=2, modules=(1, 1, 1))
 
 
 class Basic(nn.Module):
@@ -122,11 +122,11 @@ class HRNet(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, channels = config, config.channels
-        self.conv1 = ConvNorm(3, STEM, 3, config.stem_stride)
-        self.conv2 = ConvNorm(STEM, STEM, 3, config.stem_stride)
-        wide = STEM * EXPANSION
+        stem, wide = config.stem, config.stem * EXPANSION
+        self.conv1 = ConvNorm(3, stem, 3, config.stem_stride)
+        self.conv2 = ConvNorm(stem, stem, 3, config.stem_stride)
         self.layer1 = nn.Sequential(
-            *(Bottleneck(wide if n else STEM, STEM, EXPANSION) for n in range(config.bottlenecks))
+            *(Bottleneck(wide if n else stem, stem, EXPANSION) for n in range(config.bottlenecks))
         )
         self.transition1 = nn.ModuleList(
             [
