@@ -11,6 +11,7 @@ module only ever needs those before it::
     segments, photos       outlines and superpixels; real photos, split by photo
     cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
+    distortions            whole images disturbed, in stated units
     kinds, forge           splices, copy-moves, removals, enhancements; recipes to array sets
     standins               fixed forged sets that stand for the published benchmarks
     realsets, datasets     what is known of each real set; one reader

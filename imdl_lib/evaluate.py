@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -12,7 +11,8 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files, jobs, manipulations, metrics, standins, traces, train
+from . import datasets, files, jobs, metrics, standins, traces, train
+from .distortions import distort
 from .forge import ForgedSet, forge
 from .jobs import Job
 from .kinds import Recipe
@@ -21,7 +21,6 @@ from .profiles import Profile
 
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
-CORRELATION_PX = 4.0  # of the noise over a whole image
 DIGITS = 4
 
 
@@ -142,28 +141,9 @@ def samples(job: Job, name: str) -> Iterator[Sample]:
     stand_in, forged = standins.stand_in(name), _forged(job, name)
     for index in range(len(forged)):
         image, regions = np.array(forged.images[index]), np.array(forged.regions[index])
-        image, regions = distort(image, regions, stand_in.distortion, stand_in.amount)
+        rng = np.random.default_rng([stand_in.seed, index])
+        image, regions = distort(image, regions, stand_in.distortion, stand_in.amount, rng)
         yield Sample(f"{index:05d}", forged.kind(index), image, regions)
-
-
-def distort(
-    image: UInt8[np.ndarray, "H W 3"], regions: UInt8[np.ndarray, "H W"], how: str, amount: float
-) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
-    """An image and its regions after one distortion of ``standins.DISTORTIONS``."""
-    if how == "resize":
-        image = manipulations.resize(image, amount)
-        size = (image.shape[1], image.shape[0])
-        return image, cv2.resize(regions, size, interpolation=cv2.INTER_NEAREST)
-    if how == "jpeg":
-        return manipulations.jpeg(image, int(amount)), regions
-    if how == "stylise":
-        return manipulations.stylise(image), regions
-    if how == "correlated_noise":
-        rng = np.random.default_rng(0)
-        return manipulations.correlated_noise(image, amount, CORRELATION_PX, rng), regions
-    if how == "blur_edges":
-        return manipulations.blur_edges(image, regions > 0, int(amount)), regions
-    return image, regions
 
 
 @torch.no_grad()

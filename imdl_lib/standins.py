@@ -30,7 +30,7 @@ class StandIn:
     inpainters: tuple[str, ...] = ("telea", "navier_stokes")
     leaves: tuple[int, ...] = ()
     area: tuple[float, float] = (0.03, 0.3)
-    distortion: str = ""  # a key of DISTORTIONS
+    distortion: str = ""  # a key of `distortions.DISTORTIONS`
     amount: float = 0.0  # in the distortion's unit
 
     def recipe(self, sources: tuple[str, ...], count: int, size_px: int) -> Recipe:
@@ -50,12 +50,19 @@ class StandIn:
         )
 
 
-DISTORTIONS = {  # name: (unit, amounts drawn in ManTra-Net's fig. 4b)
-    "resize": ("scale", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)),
-    "jpeg": ("quality", (100, 90, 80, 70, 60, 50)),
-    "blur_edges": ("kernel px", (3, 5, 7, 9, 11)),
+DISGUISES = {  # ManTra-Net, fig. 4b; units are those of `distortions.DISTORTIONS`
+    "resize": (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3),
+    "jpeg": (100, 90, 80, 70, 60, 50),
+    "blur_edges": (3, 5, 7, 9, 11),
 }
-REGENERATIONS = {"stylise": 1, "correlated_noise": 20}  # of the whole image, fig. 6a and 6b
+REGENERATIONS = {"stylise": (1,), "correlated_noise": (20,)}  # ManTra-Net, fig. 6a and 6b
+DEGRADATIONS = {  # PSCC-Net, tables VI and VII
+    "resize": (0.78, 0.25),
+    "blur": (3, 15),
+    "noise": (3, 15),
+    "jpeg": (100, 50),
+    "mixed": (1,),
+}
 
 SENSITIVITY = {  # operations of ManTra-Net's fig. 4a
     "blurring": ("GaussianBlur", "BoxBlur", "MedianBlur"),
@@ -193,12 +200,16 @@ _CHOOSING = StandIn(
 _MIXED = StandIn("four_kinds", FOUR_KINDS, "ManTra-Net's four synthetic kinds, mixed", seed=1040)
 
 _DISTORTED = tuple(
-    replace(_MIXED, name=f"four_kinds/{name}={amount:g}", distortion=name, amount=float(amount))
-    for name, (_, amounts) in DISTORTIONS.items()
+    replace(base, name=f"{base.name}/{how}={amount:g}", distortion=how, amount=float(amount))
+    for names, amounts_of in (
+        (("four_kinds",), DISGUISES),
+        (("four_kinds",), REGENERATIONS),
+        (("like_columbia", "like_nist16", "like_casia_d"), DEGRADATIONS),
+    )
+    for base in (*_BENCHMARKS, _MIXED)
+    if base.name in names
+    for how, amounts in amounts_of.items()
     for amount in amounts
-) + tuple(
-    replace(_MIXED, name=f"four_kinds/{name}={amount}", distortion=name, amount=float(amount))
-    for name, amount in REGENERATIONS.items()
 )
 
 _SENSITIVITY = tuple(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import oracles
 import pandas as pd
@@ -168,50 +167,6 @@ def test_recalls_of_two_regions():
     assert [other[name] for name in sorted(RECALLS)] == [row[name] for name in sorted(RECALLS)]
 
 
-# Distortions
-
-
-@pytest.fixture
-def photo() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    image = cv2.GaussianBlur(rng.integers(0, 256, (40, 50, 3), np.uint8), (5, 5), 0)
-    regions = np.zeros((40, 50), np.uint8)
-    regions[10:30, 12:36] = 1
-    return image, regions
-
-
-@pytest.mark.parametrize("scale", standins.DISTORTIONS["resize"][1])
-def test_resize_changes_image_and_regions_alike(photo, scale):
-    image, regions = evaluate.distort(*photo, "resize", scale)
-    assert image.shape == (round(40 * scale), round(50 * scale), 3)
-    assert regions.shape == image.shape[:2]
-    assert set(np.unique(regions)) == {0, 1}
-    assert regions.mean() == pytest.approx(photo[1].mean(), rel=0.15)
-
-
-EVERY = [(name, amounts[-1]) for name, (_, amounts) in standins.DISTORTIONS.items()]
-EVERY += list(standins.REGENERATIONS.items())
-
-
-@pytest.mark.parametrize("how, amount", EVERY)
-def test_distortions_change_the_image_and_keep_the_regions(photo, how, amount):
-    image, regions = evaluate.distort(*photo, how, float(amount))
-    again, _ = evaluate.distort(*photo, how, float(amount))
-    assert np.array_equal(image, again)
-    assert image.dtype == np.uint8 and image.ndim == 3
-    if how != "resize":
-        assert image.shape == photo[0].shape and not np.array_equal(image, photo[0])
-        assert np.array_equal(regions, photo[1])
-    if how == "blur_edges":
-        far = cv2.erode(1 - photo[1], np.ones((23, 23), np.uint8)) > 0
-        assert far.any() and np.array_equal(image[far], photo[0][far])
-
-
-def test_no_distortion_leaves_all_as_it_is(photo):
-    image, regions = evaluate.distort(*photo, "", 0.0)
-    assert image is photo[0] and regions is photo[1]
-
-
 # Jobs
 
 
@@ -341,7 +296,7 @@ def test_samples_of_a_distorted_set_are_those_of_its_origin(workplace, tiny):
     assert [(s.name, s.kind) for s in plain] == [(s.name, s.kind) for s in small]
     for whole, half in zip(plain, small, strict=True):
         assert half.image.shape == (8, 8, 3) and whole.image.shape == (16, 16, 3)
-        image, _ = evaluate.distort(whole.image, whole.regions, "resize", 0.5)
+        image = manipulations.resize(whole.image, 0.5)
         assert np.array_equal(half.image, image)
 
 

@@ -175,9 +175,9 @@ def test_curves_figure(share):
     )
     for name in {n.split("/")[1] for n in names if n.startswith("sensitivity/")}:
         assert name in text
-    for name in standins.DISTORTIONS:
+    for name in standins.DISGUISES:
         assert name.replace("_", " ") in text
-    assert len(figure.axes) >= len(standins.DISTORTIONS) + 1
+    assert len(figure.axes) >= len(standins.DISGUISES) + 1
 
 
 def test_failures_figure():

@@ -20,9 +20,10 @@ from ..claims import (
     slower_than_pixels,
     waiting,
 )
+from ..distortions import DISTORTIONS
 from ..profiles import profile
 from ..registry import Claim, Figure, Run, Source, Table
-from ..standins import DISTORTIONS, FOUR_KINDS, SENSITIVITY, SETS
+from ..standins import DISGUISES, FOUR_KINDS, SENSITIVITY, SETS
 from ..tables import Sources
 
 PAPER = "mantranet"
@@ -372,12 +373,16 @@ def _draw_curves(data: dict[str, Any]) -> Any:
         lines = {name: _sensitivity(auc, name) for name in names}
         labels = {"xlabel": "parameter, from its least to its greatest", "ylim": (0.3, 1)}
         figures.curves(axis, lines, title=f"(a) {title}", ylabel="pixel AUC per image", **labels)
-    for axis, (name, (unit, amounts)) in zip(axes[1], DISTORTIONS.items(), strict=True):
+    for axis, (name, amounts) in zip(axes[1], DISGUISES.items(), strict=True):
         x = np.array(amounts)
         y = np.array([auc.get(f"four_kinds/{name}={amount:g}", np.nan) for amount in amounts])
         untouched = np.full(len(x), auc.get("four_kinds", np.nan))
         lines = {"disguised": (x, y), "as forged": (x, untouched)}
-        labels = {"xlabel": unit, "ylabel": "pixel AUC per image", "ylim": (0.3, 1)}
+        labels = {
+            "xlabel": DISTORTIONS[name].unit,
+            "ylabel": "pixel AUC per image",
+            "ylim": (0.3, 1),
+        }
         figures.curves(axis, lines, title=f"(b) {name.replace('_', ' ')}", **labels)
     return figure
 
@@ -505,7 +510,7 @@ _FR, _HF, _HR = SETTINGS.values()
 
 
 def _scale(name: str) -> dict[float, Source]:
-    amounts = sorted(DISTORTIONS[name][1])
+    amounts = sorted(DISGUISES[name])
     return {float(a): _pixel("released", f"four_kinds/{name}={a:g}") for a in amounts}
 
 
