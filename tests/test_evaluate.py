@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imdl_lib import evaluate, jobs, metrics, standins, traces
+from imdl_lib import evaluate, jobs, manipulations, metrics, standins, traces
 from imdl_lib.batch import Prediction
 from imdl_lib.evaluate import Sample
 from imdl_lib.jobs import Job
