@@ -22,6 +22,12 @@ from .profiles import Profile
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 DIGITS = 4
+IMAGE_METRICS = {
+    "image_auc": metrics.image_auc,
+    "image_f1_at_eer": metrics.image_f1_at_eer,
+    "image_eer": metrics.image_eer,
+    "image_tpr_at_1_percent_fpr": metrics.image_tpr_at_fpr,
+}
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,8 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
             row = {name: float(column[i]) for name, column in columns.items()}
             share = float((sample.regions > 0).mean())
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
-            rows.append(row | {"score": float(score[i])} | _recalls(model, prob[i, 0], sample))
+            row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
+            rows.append(row | _recalls(model, prob[i, 0], sample))
     return Scored(rows, [_pooled(counts, rows)] if rows else [])
 
 
@@ -215,14 +222,15 @@ def _recall(prob: np.ndarray, regions: np.ndarray, number: int) -> float:
 
 
 def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    score = np.array([row["score"] for row in rows])
+    score, mean = (np.array([row[name] for row in rows]) for name in ("score", "mean_of_map"))
     label = np.array([row["forged_share"] > 0 for row in rows])
     return {
         "images": len(rows),
         "pixel_auc_pooled": metrics.pixel_auc_pooled(counts),
         "pixel_f1_best_per_set": metrics.pixel_f1_best_per_set(counts),
         "pixel_f1_at_eer_pooled": metrics.pixel_f1_at_eer_pooled(counts),
-        "image_auc": metrics.image_auc(score, label),
+        **{name: measure(score, label) for name, measure in IMAGE_METRICS.items()},
+        **{f"{name}_of_mean": measure(mean, label) for name, measure in IMAGE_METRICS.items()},
     }
 
 

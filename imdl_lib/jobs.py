@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 from . import baselines, files, manipulations, paths, standins
 from .baselines import cfa1, ela, noi1
+from .batch import Batch
 from .errors import RegistryError, WeightsError
 from .kinds import Recipe
-from .papers import mantranet
+from .papers import mantranet, pscc_net
 from .profiles import Profile
 from .registry import Run, identity
 
@@ -25,20 +27,29 @@ VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IM
 VALIDATION_IMAGES = 512
 
 
+Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is known
+
+
 @dataclass(frozen=True)
 class Stage:
-    """How the networks of a stage are built and what they minimise."""
+    """How a stage's networks and what they minimise are made, from what a run configures."""
 
     model: Callable[[Mapping[str, Any]], nn.Module]
-    loss: Callable[..., dict[str, Tensor]] | None  # None: nothing to train
+    loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: nothing to train
 
 
 STAGES: dict[str, Stage] = {
-    "mantranet.imc": Stage(lambda c: mantranet.ImcModel(mantranet.Config(**c)), mantranet.imc_loss),
-    "mantranet": Stage(lambda c: mantranet.Model(mantranet.Config(**c)), mantranet.loss),
-    "baseline.ela": Stage(lambda c: baselines.Classical(ela.score_map), None),
-    "baseline.noi1": Stage(lambda c: baselines.Classical(noi1.score_map), None),
-    "baseline.cfa1": Stage(lambda c: baselines.Classical(cfa1.score_map), None),
+    "mantranet.imc": Stage(
+        lambda c: mantranet.ImcModel(mantranet.Config(**c)), lambda c: mantranet.imc_loss
+    ),
+    "mantranet": Stage(lambda c: mantranet.Model(mantranet.Config(**c)), lambda c: mantranet.loss),
+    "pscc_net": Stage(
+        lambda c: pscc_net.Model(pscc_net.Config(**c)),
+        lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
+    ),
+    "baseline.ela": Stage(lambda c: baselines.Classical(ela.score_map)),
+    "baseline.noi1": Stage(lambda c: baselines.Classical(noi1.score_map)),
+    "baseline.cfa1": Stage(lambda c: baselines.Classical(cfa1.score_map)),
 }
 
 

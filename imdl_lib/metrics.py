@@ -150,6 +150,16 @@ def image_f1_at_half(score: Scores, label: Labels) -> float:
     return roc.ratio(2 * (called & label).sum(), called.sum() + label.sum())
 
 
+def image_f1_at_eer(score: Scores, label: Labels) -> float:
+    """F1 of the manipulated images at the threshold where FPR = FNR; NaN for one class."""
+    positive, negative = _image_counts(score, label)
+    if roc.one_class(positive, negative):
+        return math.nan
+    level = roc.eer_index(positive, negative)
+    tp, fp = positive[level:].sum(), negative[level:].sum()
+    return float(2 * tp / (tp + fp + positive.sum()))
+
+
 def image_sensitivity_at_half(score: Scores, label: Labels) -> float:
     """Share of the manipulated images that score above 0.5; NaN if there are none."""
     roc.validate_images(score, label)

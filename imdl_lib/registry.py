@@ -28,9 +28,9 @@ class Run:
     kinds: tuple[str, ...]  # what it is trained on, keys of forge.KINDS
     tests: tuple[str, ...]  # names in standins.SETS, or real sets
     jpeg_quality: tuple[int, int] | None = None  # last step of its training images
-    init_from: str | None = None  # a run whose trace extractor it starts from
-    frozen: bool = False  # that extractor is not trained
-    init_rate: float = 1.0  # that extractor's learning rate, as a share of the run's
+    init_from: str | None = None  # a run whose tensors of the same names it starts from
+    frozen: bool = False  # those tensors are not trained
+    init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply

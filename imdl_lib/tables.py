@@ -63,7 +63,8 @@ def per_seed(profile: str, source: Source) -> np.ndarray:
     if source.set == "run":
         values = [record.get(source.column) for record in records(profile, source.run)]
         return source.scale * np.array([np.nan if v is None else v for v in values], float)
-    name = "pooled" if source.column.endswith(("_pooled", "_per_set", "image_auc")) else "per_image"
+    of_a_set = source.column.startswith("image_") or source.column.endswith(("_pooled", "_per_set"))
+    name = "pooled" if of_a_set else "per_image"
     found = rows(profile, source.run, name)
     if source.column not in found:
         return np.array([])

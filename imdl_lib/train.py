@@ -91,14 +91,13 @@ class _Loop:
         self.fabric = lightning.Fabric(devices=1, precision=self.precision)
         lightning.seed_everything(job.seed, verbose=False)
         model = job.build().to(memory_format=torch.channels_last)
-        if job.start:
-            _start_from(model, load(job.start), job.run.frozen)
-        groups = _groups(model, job.run.init_rate, job.profile.learning_rate)
+        started = _start_from(model, load(job.start), job.run.frozen) if job.start else []
+        groups = _groups(model, started, job.run.init_rate, job.profile.learning_rate)
         optimizer = torch.optim.Adam(groups)
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.steps = max(1, job.run.samples(job.profile) // job.profile.batch)
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "history": [], "best": None}
-        self.loss = STAGES[job.run.stage].loss
+        self.loss = STAGES[job.run.stage].loss(job.run.config)
 
     def run(self, progress: bool) -> None:
         self._resume()
@@ -237,16 +236,24 @@ def to_batch(forged: ForgedSet, index: np.ndarray) -> Batch:
     return Batch(to_tensor(forged.images[index]), mask, operation, tuple(f"{i:05d}" for i in index))
 
 
-def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> None:
-    model.trace.load_state_dict(base.trace.state_dict())
-    model.trace.requires_grad_(not frozen)
+def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> list[nn.Parameter]:
+    """Give ``model`` the tensors of ``base`` that bear the same names; returns those trained."""
+    shared = {n: t for n, t in base.state_dict().items() if n in model.state_dict()}
+    model.load_state_dict(shared, strict=False)
+    started = [p for name, p in model.named_parameters() if name in shared]
+    for parameter in started:
+        parameter.requires_grad_(not frozen)
+    return started
 
 
-def _groups(model: nn.Module, init_rate: float, rate: float) -> list[dict[str, Any]]:
-    trace = {id(p) for p in model.trace.parameters()} if init_rate != 1 else set()
+def _groups(
+    model: nn.Module, started: list[nn.Parameter], init_rate: float, rate: float
+) -> list[dict[str, Any]]:
+    """Optimizer groups: what starts from another run learns at its own share of the rate."""
+    slower = {id(p) for p in started} if init_rate != 1 else set()
     trained = [p for p in model.parameters() if p.requires_grad]
-    slow = [p for p in trained if id(p) in trace]
-    fast = [p for p in trained if id(p) not in trace]
+    slow = [p for p in trained if id(p) in slower]
+    fast = [p for p in trained if id(p) not in slower]
     groups = ((fast, 1.0), (slow, init_rate))
     return [{"params": ps, "scale": scale, "lr": rate * scale} for ps, scale in groups if ps]
 

@@ -25,6 +25,7 @@ MASK_COLUMNS = {
     "kind",
     "forged_share",
     "score",
+    "mean_of_map",
 }
 RECALLS = {"recall_least", "recall_most", "recall_least_alone"}
 POOLED = {
@@ -32,7 +33,8 @@ POOLED = {
     "pixel_auc_pooled",
     "pixel_f1_best_per_set",
     "pixel_f1_at_eer_pooled",
-    "image_auc",
+    *evaluate.IMAGE_METRICS,
+    *(f"{name}_of_mean" for name in evaluate.IMAGE_METRICS),
 }
 
 

@@ -20,6 +20,7 @@ PER_IMAGE = (
 PER_SET = (
     metrics.image_auc,
     metrics.image_f1_at_half,
+    metrics.image_f1_at_eer,
     metrics.image_sensitivity_at_half,
     metrics.image_specificity_at_half,
     metrics.image_eer,
@@ -217,6 +218,13 @@ def test_image_rates_lie_on_the_curve_of_sklearn(images):
     assert np.interp(eer, fpr, tpr) == pytest.approx(1 - eer, abs=1e-9)
 
 
+def test_image_f1_at_the_threshold_of_equal_errors(images):
+    score, label = images
+    fpr, tpr, threshold = roc_curve(label, score, drop_intermediate=False)
+    best = threshold[1:][np.abs(fpr + tpr - 1)[1:].argmin()]
+    assert metrics.image_f1_at_eer(*images) == pytest.approx(f1_score(label, score >= best))
+
+
 def test_image_rates_by_hand():
     score, label = np.array([0.9, 0.8, 0.4, 0.3]), np.array([True, False, True, False])
     assert metrics.image_eer(score, label) == 0.5
@@ -229,7 +237,8 @@ def test_image_rates_by_hand():
 
 def test_images_of_one_class():
     score, none = np.array([0.2, 0.7]), np.zeros(2, bool)
-    for metric in (metrics.image_auc, metrics.image_eer, metrics.image_tpr_at_fpr):
+    every = (metrics.image_auc, metrics.image_eer, metrics.image_tpr_at_fpr)
+    for metric in (*every, metrics.image_f1_at_eer):
         assert math.isnan(metric(score, none))
         assert math.isnan(metric(score, ~none))
     assert math.isnan(metrics.image_sensitivity_at_half(score, none))

@@ -186,7 +186,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept(workplace, tiny, mon
     valid = train.forge(one.recipe("valid"), False)
     with torch.no_grad():
         batches = train.batches(valid, tiny.batch, 0, 0, max(1, len(valid) // tiny.batch))
-        loss = jobs.STAGES[RUN.stage].loss
+        loss = jobs.STAGES[RUN.stage].loss(RUN.config)
         found = np.mean([float(sum(loss(model(b.image), b).values())) for b in batches])
     assert found == pytest.approx(min(losses), rel=1e-4)
 
@@ -196,7 +196,7 @@ def test_a_flat_photo_does_not_spoil_the_weights(workplace, tiny):
     model = job(RUN, tiny).build()
     image = torch.rand(2, 3, 16, 16)
     image[1] = 0.5
-    loss = jobs.STAGES[RUN.stage].loss
+    loss = jobs.STAGES[RUN.stage].loss(RUN.config)
     batch = Batch(image, torch.zeros(2, 1, 16, 16, dtype=torch.bool))
     sum(loss(model(image), batch).values()).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
