@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import evaluate, experiments, figures, files, paths, photos, profiles, train
+from . import evaluate, experiments, figures, files, paths, photos, train
 from .errors import DataError
-from .jobs import Job
 
 RUN = "mantranet/released"
 MAX_SIDE_PX = 1600  # a larger photo is scaled down: memory grows with its area
@@ -28,7 +27,7 @@ def detect(photo: Path, out: Path | None, profile: str = "standard") -> Path:
 
 
 def _network(profile: str) -> train.nn.Module:
-    job = Job(experiments.run(RUN), profiles.profile(profile), 0, experiments.RUN_BY_ID)
+    job = experiments.job(RUN, profile)
     if not (job.released.exists() or job.cached(".safetensors").exists()):
         raise DataError(
             f"No weights of {RUN} are at hand at profile {profile}. "

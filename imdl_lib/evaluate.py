@@ -225,7 +225,7 @@ def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str
     score, mean = (np.array([row[name] for row in rows]) for name in ("score", "mean_of_map"))
     label = np.array([row["forged_share"] > 0 for row in rows])
     return {
-        "images": len(rows),
+        "image_count": len(rows),
         "pixel_auc_pooled": metrics.pixel_auc_pooled(counts),
         "pixel_f1_best_per_set": metrics.pixel_f1_best_per_set(counts),
         "pixel_f1_at_eer_pooled": metrics.pixel_f1_at_eer_pooled(counts),

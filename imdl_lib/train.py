@@ -36,7 +36,9 @@ def load(job: Job) -> nn.Module:
     """
     keep_memory()
     model = job.build()
-    if STAGES[job.run.stage].loss is None:
+    if not job.run.is_trained:
+        if job.start:  # another use of the same weights
+            _start_from(model, load(job.start), frozen=True)
         return model.eval()
     source = job.cached(".safetensors")
     if is_current(job) and job.released.exists():  # the same weights on every machine
@@ -63,10 +65,12 @@ def train(job: Job, progress: bool = True) -> None:
     Raises:
         DataError: another process trains the same job.
     """
-    if STAGES[job.run.stage].loss is None or job.cached(".safetensors").exists():
+    if job.cached(".safetensors").exists():
         return
     if job.start:
         train(job.start, progress)
+    if not job.run.is_trained:
+        return
     train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
         if not job.cached(".safetensors").exists():  # another process may have finished it

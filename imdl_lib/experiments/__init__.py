@@ -10,9 +10,9 @@ import numpy as np
 from .. import files, paths, profiles, tables
 from ..errors import DataError, RegistryError
 from ..registry import Claim, Figure, Run, Table, Verdict, identity
-from . import mantranet
+from . import mantranet, pscc_net
 
-PAPERS: dict[str, ModuleType] = {"mantranet": mantranet}
+PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net}
 
 RUNS: tuple[Run, ...] = tuple(run for paper in PAPERS.values() for run in paper.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
@@ -43,6 +43,13 @@ def run(id: str) -> Run:
     if id not in RUN_BY_ID:
         raise RegistryError(f"There is no run {id!r}. Choose from {', '.join(sorted(RUN_BY_ID))}.")
     return RUN_BY_ID[id]
+
+
+def job(id: str, profile: str, seed: int = 0) -> Any:
+    """A run at a profile with one seed, where its files and weights can be asked for."""
+    from ..jobs import Job  # the registry itself needs no torch
+
+    return Job(run(id), profiles.profile(profile), seed, RUN_BY_ID)
 
 
 def render(id: str, profile: str) -> Path:
