@@ -87,7 +87,7 @@ class Job:
 
     @property
     def start(self) -> "Job | None":
-        """The job whose trace extractor this one starts from."""
+        """The job whose tensors this one starts from."""
         name = self.run.init_from
         return Job(self.runs[name], self.profile, self.seed, self.runs) if name else None
 
@@ -162,6 +162,11 @@ def is_current(job: Job) -> bool:
     return read_record(job).get("identity") == job.identity
 
 
+def is_published(job: Job) -> bool:
+    """Whether the job's weights are among the committed results, and belong to the registry."""
+    return is_current(job) and job.released.exists()
+
+
 def publish(job: Job, sets: dict[str, str]) -> None:
     """Put a scored job's record, history and (where kept) weights among the results.
 
@@ -169,16 +174,17 @@ def publish(job: Job, sets: dict[str, str]) -> None:
     """
     record = {**_record(job), **facts(job), "sets": sets}
     history = record.pop("history", [])
-    if history:
+    if history and not is_published(job):
         _publish_training(job, history)
     files.write_json(job.folder / "run.json", record)
 
 
 def _record(job: Job) -> dict[str, Any]:
     """The record of a training, or of a method that needs none."""
+    if is_published(job):
+        return read_record(job)
     if job.run.is_trained:
-        cached = job.cached(".json")
-        return files.read_json(cached) if cached.exists() else read_record(job)
+        return files.read_json(job.cached(".json"))
     named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
     return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
 

@@ -44,11 +44,13 @@ def rows(job: Job, names: tuple[str, ...], each: int) -> dict[str, Any]:
 def masks_over_scales(job: Job, images: np.ndarray) -> dict[str, np.ndarray]:
     """PSCC-Net's masks 4 to 1, (N, H, W), each at the images' size."""
     with torch.inference_mode():
-        found = train.load(job)(train.to_tensor(images)).maps
+        model = train.load(job)
+        found = model(train.to_tensor(images).to(train.device_of(model))).maps
     names = sorted((name for name in found if name.startswith("mask")), reverse=True)
     size = images.shape[1:3]
     return {
-        name: hrnet.resize(found[name], size)[:, 0].numpy().astype(np.float16) for name in names
+        name: hrnet.resize(found[name], size)[:, 0].cpu().numpy().astype(np.float16)
+        for name in names
     }
 
 
@@ -68,7 +70,7 @@ def responses(
     seen: list[torch.Tensor] = []
     handle = sccm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
-        model(train.to_tensor(images))
+        model(train.to_tensor(images).to(train.device_of(model)))
         handle.remove()
         (x,) = seen
         height, width = x.shape[2:]
@@ -85,16 +87,16 @@ def responses(
 
 def _scaled(maps: torch.Tensor) -> np.ndarray:
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return ((maps - low) / (high - low).clamp(min=1e-12)).numpy().astype(np.float16)
+    return ((maps - low) / (high - low).clamp(min=1e-12)).cpu().numpy().astype(np.float16)
 
 
 def membership(job: Job, forged: ForgedSet) -> np.ndarray:
     """Class at hierarchy level 1 that each pixel most likely belongs to, (N, H, W)."""
     model = train.load(job)
-    image = train.to_batch(forged, np.arange(len(forged))).image
+    image = train.to_tensor(forged.images[:]).to(train.device_of(model))
     with torch.inference_mode():
-        leaf = model.decided(image, 1).argmax(1).numpy()
-    return traces.parents(model.config.level, 1)[leaf].astype(np.int16)
+        probabilities = model.decided(image, 1).float().softmax(1).cpu()
+    return traces.at_level(probabilities, 1).argmax(1).numpy().astype(np.int16)
 
 
 def class_names() -> np.ndarray:

@@ -27,7 +27,7 @@ MASK_COLUMNS = {
     "score",
     "mean_of_map",
 }
-RECALLS = {"recall_least", "recall_most", "recall_least_alone"}
+RECALLS = {"recall_least", "recall_most", "recall_mean", "recall_mean_alone"}
 POOLED = {
     "image_count",
     "pixel_auc_pooled",
@@ -162,7 +162,8 @@ def test_recalls_of_two_regions():
     assert set(row) == MASK_COLUMNS | RECALLS
     assert row["recall_most"] == 1
     assert row["recall_least"] == 0
-    assert row["recall_least_alone"] == 1
+    assert row["recall_mean"] == 0.5
+    assert row["recall_mean_alone"] == 1
     swapped = (3 - regions) * (regions > 0)  # region 1 is always the one on the left
     mirrored = Sample("a", "two", image[:, ::-1].copy(), swapped[:, ::-1].copy())
     (other,) = evaluate.score_masks(Relative(), iter([mirrored])).rows
@@ -205,7 +206,7 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "camera",
         "camera_correct",
         "membership_auc",
-        "membership_auc_shuffled",
+        "membership_auc_turned",
     ]
     assert rows["image"].str.fullmatch(r"\d{5}").all()
     assert list(jobs.read_record(one)["sets"]) == list(TESTS)

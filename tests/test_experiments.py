@@ -196,7 +196,9 @@ def test_all_62_items_are_listed(workplace):
 
 
 def test_each_paper_has_its_published_items():
-    assert len(experiments.TABLES) == 8 and len(experiments.FIGURES) == 6
+    for paper, module in experiments.PAPERS.items():
+        wanted = {e["id"] for e in experiments.listing("quick") if e["paper"] == paper}
+        assert {item.id for item in (*module.TABLES, *module.FIGURES)} == wanted
 
 
 def test_a_table_of_facts_is_made_when_it_is_rendered(workplace):
@@ -431,16 +433,46 @@ def test_confusion_matrix(store):
 
 
 def test_the_double_jpeg_claim(store):
-    """C14: JPEG taken for double JPEG is the largest confusion."""
+    """C14: JPEG taken for double JPEG is the largest confusion of classes with enough images."""
     names = list(class_names(1))
     once = next(op.leaf for op in OPERATIONS if names[HIERARCHY[1][op.leaf]] == "JPEGCompress")
     double = next(i for i, name in enumerate(names) if name.startswith("JPEGDouble"))
-    (claim,) = (c for c in experiments.CLAIMS if c.id == "mantranet-C14")
+    claim = mantranet.JUDGES["C14"]
     blur = names.index("GaussianBlur")
+    rare = next(op.leaf for op in OPERATIONS if HIERARCHY[1][op.leaf] not in (blur, double))
     for said, verdict in ((double, "reproduced"), (blur, "not reproduced")):
-        rows = {"set": ["operations"] * 4, "image": range(4), "leaf": [once] * 4}
-        store("standard", "mantranet/imc-wd", rows | {"said_1": [said] * 3 + [blur]})
-        assert experiments.verdict(claim, "standard").verdict == verdict
-    store("standard", "mantranet/imc-wd", rows | {"said_1": [blur] * 4}, samples=1)
-    few = experiments.verdict(claim, "standard")
+        rows = {"set": ["operations"] * 41, "image": range(41), "leaf": [once] * 40 + [rare]}
+        store("standard", "mantranet/imc-wd", rows | {"said_1": [said] * 30 + [blur] * 11})
+        assert claim("standard").verdict == verdict
+    even = rows | {"said_1": [double] * 20 + [blur] * 21}
+    store("standard", "mantranet/imc-wd", even)
+    assert claim("standard").verdict == "inconclusive"
+    store("standard", "mantranet/imc-wd", rows | {"said_1": [blur] * 41}, samples=1)
+    few = claim("standard")
     assert few.verdict == "inconclusive" and few.evidence.startswith("(budget) ")
+
+
+def test_rows_that_do_not_belong_to_the_registry_judge_nothing(store):
+    rows = {"set": ["operations"] * 4, "image": range(4), "top_1": [1, 1, 1, 0]}
+    (claim,) = (c for c in experiments.CLAIMS if c.id == "mantranet-C1")
+    store("standard", "mantranet/imc-wd", rows, identity="of another registry")
+    said = experiments.verdict(claim, "standard")
+    assert said.verdict == "not yet judged"
+    assert said.evidence == "mantranet/imc-wd is out of date: `imdl train mantranet/imc-wd`"
+    own = identity(experiments.run("mantranet/imc-wd"), profiles.STANDARD, 0, experiments.RUN_BY_ID)
+    store("standard", "mantranet/imc-wd", rows, identity=own)
+    assert experiments.verdict(claim, "standard").verdict == "reproduced"
+
+
+def test_a_rebuild_says_what_it_could_not_do(workplace, tiny, monkeypatch, capsys):
+    chosen = [experiments.run("mantranet/ela"), experiments.run("mantranet/imc-vgg")]
+    monkeypatch.setattr(experiments, "RUNS", [replace(run, tests=()) for run in chosen])
+    runs = {run.id: run for run in experiments.RUNS}
+    monkeypatch.setattr(experiments, "RUN_BY_ID", runs)
+    monkeypatch.setitem(profiles.PROFILES, "tiny", replace(tiny, sources=("bsds500",)))
+    experiments.rebuild("mantranet", "tiny")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("mantranet/imc-vgg is not finished: ")
+    assert second == "mantranet at profile tiny: 1 runs are finished, 1 of them now"
+    experiments.rebuild("mantranet", "tiny")
+    assert capsys.readouterr().out.endswith("1 runs are finished, 0 of them now\n")
