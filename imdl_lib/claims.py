@@ -7,7 +7,8 @@ was trained for says nothing: *inconclusive (no better than chance)*. What fails
 fewer samples than its profile's minimum is *inconclusive (budget)*, never *not reproduced*.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,73 +28,90 @@ from .resampling import (
     values,
 )
 
-Judge = Callable[[str], Verdict]
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
 
 
-def ruled(rule: Callable[[str], Verdict]) -> Judge:
-    """``rule`` with missing rows turned into their verdict."""
+@dataclass(frozen=True)
+class Judge:
+    """A rule with the runs that it reads; missing rows are turned into their verdict."""
 
-    def judge(profile: str) -> Verdict:
+    runs: frozenset[str]
+    rule: Callable[[str], Verdict]
+
+    def __call__(self, profile: str) -> Verdict:
+        """The verdict at a profile."""
         try:
-            return rule(profile)
+            return self.rule(profile)
         except Missing as missing:
             if missing.real:
                 return Verdict("needs data", datasets.needs(missing.source.set))
             return Verdict("not yet judged", f"{missing.source.run} is not scored yet")
 
-    return judge
+
+def _judge(sources: Iterable[Source], rule: Callable[[str, list[str]], Verdict]) -> Judge:
+    """A rule that is told the runs of its sources."""
+    runs = sorted({source.run for source in sources})
+    return Judge(frozenset(runs), lambda profile: rule(profile, runs))
 
 
 def higher(*pairs: tuple[Source, Source], by: float | int = 0.0) -> Judge:
     """Each first source exceeds its second by more than ``by`` (in the sources' unit)."""
 
-    def rule(profile: str) -> Verdict:
+    def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
         for a, b in pairs:
             change = difference(profile, a, b)
             verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
             said.append(f"{_name(a, b)} - {_name(b, a)} {change}")
-        runs = [source.run for pair in pairs for source in pair]
-        return decided(profile, verdicts, said, runs)
+        better = [a.run for a, _ in pairs]  # that the other is no better than chance is no matter
+        return decided(profile, verdicts, said, runs, better)
 
-    return ruled(rule)
+    return _judge((source for pair in pairs for source in pair), rule)
 
 
 def close(tolerance: float | int, *sources: Source) -> Judge:
     """Any two sources differ by at most ``tolerance``."""
 
-    def rule(profile: str) -> Verdict:
+    def rule(profile: str, runs: list[str]) -> Verdict:
         means = {s: float(values(profile, s)["value"].mean()) for s in sources}
         best, worst = max(means, key=means.get), min(means, key=means.get)
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
         said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
-        return decided(profile, [verdict], [said], [s.run for s in sources])
+        return decided(profile, [verdict], [said], runs)
 
-    return ruled(rule)
+    return _judge(sources, rule)
 
 
 def above(level: float | int, *sources: Source) -> Judge:
     """The mean of each source lies above ``level``."""
+    return _beside(level, sources, 1)
 
-    def rule(profile: str) -> Verdict:
+
+def below(level: float | int, *sources: Source) -> Judge:
+    """The mean of each source lies below ``level``."""
+    return _beside(level, sources, -1)
+
+
+def _beside(level: float | int, sources: tuple[Source, ...], side: int) -> Judge:
+    def rule(profile: str, runs: list[str]) -> Verdict:
         verdicts, said = [], []
         for source in sources:
-            sample = values(profile, source)["value"].to_numpy()
-            got = mean_of(sample)
-            verdicts.append(HELD if got.low > level else FAILED if got.high < level else OPEN)
+            got = mean_of(values(profile, source)["value"].to_numpy())
+            over, under = got.low > level, got.high < level
+            held, failed = (over, under) if side > 0 else (under, over)
+            verdicts.append(HELD if held else FAILED if failed else OPEN)
             said.append(f"{source.set} {source.column} {got}, level {level:g}")
-        return decided(profile, verdicts, said, [s.run for s in sources])
+        return decided(profile, verdicts, said, runs)
 
-    return ruled(rule)
+    return _judge(sources, rule)
 
 
 def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Judge:
     """The first pair lies closer together than each other pair: ``a - b`` is smaller."""
 
-    def rule(profile: str) -> Verdict:
+    def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
         for other in others:
             changes = [
@@ -104,28 +122,25 @@ def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Ju
             verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
             gaps = f"gap of {_name(first[0], other[0])} - gap of {_name(other[0], first[0])}"
             said.append(f"{gaps} {change}")
-        runs = [source.run for pair in (first, *others) for source in pair]
         return decided(profile, verdicts, said, runs)
 
-    return ruled(rule)
+    return _judge((source for pair in (first, *others) for source in pair), rule)
 
 
 def series(
-    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], *series: dict[float, Source]
+    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], *lines: dict[float, Source]
 ) -> Judge:
-    """A property of means along each series of settings: ``measure(x, y) -> (holds, evidence)``.
+    """A property of means along each line of settings: ``measure(x, y) -> (holds, evidence)``.
 
     It must hold in nearly all resamples of the images; those that all settings share are
     resampled together.
     """
 
-    def rule(profile: str) -> Verdict:
+    def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
-        for points in series:
+        for points in lines:
             x = np.array(list(points))
-            samples = [
-                values(profile, source).set_index("key")["value"] for source in points.values()
-            ]
+            samples = [values(profile, s).set_index("key")["value"] for s in points.values()]
             shared = pd.concat(samples, axis=1, join="inner").to_numpy()
             rng = np.random.default_rng(0)
             drawn = (
@@ -133,21 +148,26 @@ def series(
                 if len(shared)
                 else np.stack([drawn_means(sample.to_numpy(), rng) for sample in samples], 1)
             )
-            share = np.mean([measure(x, y)[0] for y in drawn])
-            verdicts.append(HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN)
+            share = float(np.mean([measure(x, y)[0] for y in drawn]))
+            verdicts.append(by_share(share))
             evidence = measure(x, np.array([sample.mean() for sample in samples]))[1]
             said.append(f"{evidence}; so in {share:.0%} of resamples")
-        return decided(profile, verdicts, said, [s.run for p in series for s in p.values()])
+        return decided(profile, verdicts, said, runs)
 
-    return ruled(rule)
+    return _judge((source for points in lines for source in points.values()), rule)
+
+
+def by_share(share: float) -> str:
+    """A verdict from the share of resamples in which a claim holds."""
+    return HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN
 
 
 def separates(level: float | int, run: str, set: str) -> Judge:
     """The AUC (percent) of a run's image scores for forged against authentic is above ``level``."""
+    sources = [Source(run, set, column) for column in ("score", "forged_share")]
 
-    def rule(profile: str) -> Verdict:
-        score = values(profile, Source(run, set, "score"))
-        share = values(profile, Source(run, set, "forged_share"))
+    def rule(profile: str, runs: list[str]) -> Verdict:
+        score, share = (values(profile, source) for source in sources)
         both = score.merge(share, on="key", suffixes=("", "_share"))
         is_forged = both["value_share"].to_numpy() > 0
         forged, authentic = (both["value"].to_numpy()[which] for which in (is_forged, ~is_forged))
@@ -157,14 +177,21 @@ def separates(level: float | int, run: str, set: str) -> Judge:
         drawn = 100 * ((weights[0] @ won) * weights[1]).sum(1)
         got = interval(100 * won.mean(), drawn, len(both))
         verdict = HELD if got.low > level else FAILED if got.high < level else OPEN
-        return decided(profile, [verdict], [f"{set} image AUC {got}, level {level:g}"], [run])
+        return decided(profile, [verdict], [f"{set} image AUC {got}, level {level:g}"], runs)
 
-    return ruled(rule)
+    return _judge(sources, rule)
 
 
 def waiting(*sets: str) -> Judge:
     """A claim about published sets that no stand-in can decide."""
-    return lambda profile: Verdict("needs data", "; ".join(map(datasets.needs, sets)))
+
+    def rule(profile: str) -> Verdict:
+        missing = [name for name in sets if not datasets.available(name)]
+        if missing:
+            return Verdict("needs data", "; ".join(map(datasets.needs, missing)))
+        return Verdict("not yet judged", "the sets are here; no rule has been written")
+
+    return Judge(frozenset(), rule)
 
 
 def _name(source: Source, other: Source) -> str:
@@ -174,13 +201,22 @@ def _name(source: Source, other: Source) -> str:
     return source.set if source.set != other.set else source.column
 
 
-def decided(profile: str, verdicts: list[str], said: list[str], runs: list[str]) -> Verdict:
-    """One verdict of several: all must hold; too small a budget excuses a failure."""
+def decided(
+    profile: str,
+    verdicts: list[str],
+    said: list[str],
+    runs: list[str],
+    better: list[str] | None = None,
+) -> Verdict:
+    """One verdict of several: all must hold; too small a budget excuses a failure.
+
+    ``better`` names the runs that must be better than chance; without it all must.
+    """
     verdict = FAILED if FAILED in verdicts else OPEN if OPEN in verdicts else HELD
     evidence = "; ".join(said)
     if len(verdicts) > 1:
         evidence = f"{verdicts.count(HELD)} of {len(verdicts)} hold: {evidence}"
-    if blind := sorted(run for run in set(runs) if at_chance(profile, run)):
+    if blind := sorted(run for run in set(better or runs) if at_chance(profile, run)):
         return Verdict(OPEN, f"(no better than chance: {', '.join(blind)}) {evidence}")
     if verdict == FAILED and below_budget(profile, runs):
         return Verdict(OPEN, f"(budget) {evidence}")
@@ -221,15 +257,17 @@ def below_budget(profile: str, runs: list[str]) -> bool:
 
 
 def linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether a straight line explains nine tenths of a fall."""
+    """Whether y rises with x, and a straight line fits no worse than a square."""
     if np.ptp(y) == 0:
         return False, "nothing changes"
-    slope, start = np.polyfit(x, y, 1)
-    left = y - (slope * x + start)
-    explained = 1 - (left**2).sum() / ((y - y.mean()) ** 2).sum()
-    return bool(
-        slope > 0 and explained > 0.9
-    ), f"a straight line explains {explained:.0%} of the change"
+    left = {}
+    for name, base in (("line", x), ("square", x**2)):
+        slope, start = np.polyfit(base, y, 1)
+        left[name] = float(((y - slope * base - start) ** 2).sum())
+    rises = np.corrcoef(x, y)[0, 1] > 0
+    total = float(((y - y.mean()) ** 2).sum())
+    fits = ", ".join(f"a {name} explains {1 - rest / total:.0%}" for name, rest in left.items())
+    return bool(rises and left["line"] <= left["square"]), fits
 
 
 def slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:

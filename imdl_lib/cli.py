@@ -61,14 +61,12 @@ def train(
 ) -> None:
     """Train and score one run, or all of a paper; what is finished is left alone."""
     from . import evaluate
-    from .jobs import Job
 
     sizes = profiles.profile(profile)
     runs = _runs(paper) if paper else (experiments.run(run),)
     for chosen in runs:
         for seed in sizes.seeds:
-            job = Job(chosen, sizes, seed, experiments.RUN_BY_ID)
-            did = evaluate.rebuild(job, progress=_progress())
+            did = evaluate.rebuild(experiments.job(chosen.id, profile, seed), _progress())
             print(f"{chosen.id} seed {seed}: {'finished now' if did else 'already finished'}")
 
 
@@ -76,10 +74,8 @@ def train(
 def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
     """Forge the training sets of a paper's runs into the cache."""
     from . import forge as forging
-    from .jobs import Job
 
-    sizes = profiles.profile(profile)
-    jobs = [Job(run, sizes, 0, experiments.RUN_BY_ID) for run in _runs(paper) if run.kinds]
+    jobs = [experiments.job(run.id, profile) for run in _runs(paper) if run.is_trained]
     recipes = dict.fromkeys(job.recipe(part) for job in jobs for part in ("train", "valid"))
     for recipe in recipes:
         forging.forge(recipe, progress=_progress())

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import evaluate, experiments, figures, files, paths, photos, profiles, train
-from .errors import DataError
-from .jobs import Job
+from . import evaluate, experiments, figures, files, paths, photos, train
 
 RUN = "mantranet/released"
 MAX_SIDE_PX = 1600  # a larger photo is scaled down: memory grows with its area
@@ -19,22 +17,12 @@ def detect(photo: Path, out: Path | None, profile: str = "standard") -> Path:
         DataError: the photo cannot be read, or no weights are at hand for the profile.
     """
     image = _fitted(photos.read(photo))
-    prob, score = evaluate.predict(_network(profile), image[None])
+    prob, score = evaluate.predict(train.load(experiments.job(RUN, profile)), image[None])
     target = paths.from_call(str(out or f"{photo.stem}.imdl.png"))
     drawn = _drawn(image, prob[0, 0].numpy(), float(score[0]))
     with files.whole(target) as temporary:
         drawn.savefig(temporary, dpi=110)
     return target
-
-
-def _network(profile: str) -> train.nn.Module:
-    job = Job(experiments.run(RUN), profiles.profile(profile), 0, experiments.RUN_BY_ID)
-    if not (job.released.exists() or job.cached(".safetensors").exists()):
-        raise DataError(
-            f"No weights of {RUN} are at hand at profile {profile}. "
-            f"Run `imdl train {RUN} --profile {profile}`, or name another profile."
-        )
-    return train.load(job)
 
 
 def _fitted(image: np.ndarray) -> np.ndarray:

@@ -3,8 +3,9 @@
 import csv
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from .batch import Batch
 from .errors import RegistryError, WeightsError
 from .kinds import Recipe
 from .papers import mantranet, pscc_net
-from .profiles import Profile
+from .profiles import PAPER, Profile
 from .registry import Run, identity
 
 VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
 VALIDATION_IMAGES = 512
+TIMED_PX, TIMED_TURNS = 256, 3  # of relative run times
 
 
 Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is known
@@ -34,22 +36,24 @@ Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is 
 class Stage:
     """How a stage's networks and what they minimise are made, from what a run configures."""
 
-    model: Callable[[Mapping[str, Any]], nn.Module]
+    model: Callable[[Mapping[str, Any], int], nn.Module]  # and of its training images' side
     loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: nothing to train
 
 
 STAGES: dict[str, Stage] = {
     "mantranet.imc": Stage(
-        lambda c: mantranet.ImcModel(mantranet.Config(**c)), lambda c: mantranet.imc_loss
+        lambda c, px: mantranet.ImcModel(mantranet.Config(**c)), lambda c: mantranet.imc_loss
     ),
-    "mantranet": Stage(lambda c: mantranet.Model(mantranet.Config(**c)), lambda c: mantranet.loss),
+    "mantranet": Stage(
+        lambda c, px: mantranet.Model(mantranet.Config(**c)), lambda c: mantranet.loss
+    ),
     "pscc_net": Stage(
-        lambda c: pscc_net.Model(pscc_net.Config(**c)),
+        lambda c, px: pscc_net.Model(pscc_net.Config(size_px=px, **c)),
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
     ),
-    "baseline.ela": Stage(lambda c: baselines.Classical(ela.score_map)),
-    "baseline.noi1": Stage(lambda c: baselines.Classical(noi1.score_map)),
-    "baseline.cfa1": Stage(lambda c: baselines.Classical(cfa1.score_map)),
+    "baseline.ela": Stage(lambda c, px: baselines.Classical(ela.score_map)),
+    "baseline.noi1": Stage(lambda c, px: baselines.Classical(noi1.score_map)),
+    "baseline.cfa1": Stage(lambda c, px: baselines.Classical(cfa1.score_map)),
 }
 
 
@@ -83,7 +87,7 @@ class Job:
 
     @property
     def start(self) -> "Job | None":
-        """The job whose trace extractor this one starts from."""
+        """The job whose tensors this one starts from."""
         name = self.run.init_from
         return Job(self.runs[name], self.profile, self.seed, self.runs) if name else None
 
@@ -95,7 +99,8 @@ class Job:
                 f"Run {self.run.id} is of stage {stage!r}, which does not exist. "
                 f"Choose from {', '.join(STAGES)}."
             )
-        return STAGES[stage].model({"width": self.profile.width, **self.run.config})
+        config = {"width": self.profile.width, **self.run.config}
+        return STAGES[stage].model(config, self.run.size_px(self.profile))
 
     @property
     def validation_images(self) -> int:
@@ -105,21 +110,20 @@ class Job:
 
     def recipe(self, part: str) -> Recipe:
         """What the run is trained (``train``) or validated (``valid``) on."""
-        size_px = self.run.size_px(self.profile)
-        if part == "valid" and self.run.chosen_on:
-            chosen_on = standins.stand_in(self.run.chosen_on)
-            return chosen_on.recipe(self.profile.sources, self.validation_images, size_px)
         operations = self.run.kinds == ("operation",)
         count = self.profile.operation_count if operations else self.profile.forged_count
-        return Recipe(
-            kinds=self.run.kinds,
-            sources=self.profile.sources,
-            part=part,
-            count=count if part == "train" else self.validation_images,
-            size_px=size_px,
-            seed=0 if part == "train" else 1,
-            jpeg_quality=self.run.jpeg_quality,
-        )
+        decided = {
+            "sources": self.profile.sources,
+            "count": count if part == "train" else self.validation_images,
+            "size_px": self.run.size_px(self.profile),
+        }
+        if part == "valid" and self.run.chosen_on:
+            return standins.stand_in(self.run.chosen_on).recipe(**decided)
+        decided |= {"part": part, "seed": 0 if part == "train" else 1}
+        if self.run.trained_on:
+            like = standins.stand_in(self.run.trained_on).recipe(self.profile.sources, 1, 1)
+            return replace(like, **decided)
+        return Recipe(kinds=self.run.kinds, jpeg_quality=self.run.jpeg_quality, **decided)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -158,6 +162,11 @@ def is_current(job: Job) -> bool:
     return read_record(job).get("identity") == job.identity
 
 
+def is_published(job: Job) -> bool:
+    """Whether the job's weights are among the committed results, and belong to the registry."""
+    return is_current(job) and job.released.exists()
+
+
 def publish(job: Job, sets: dict[str, str]) -> None:
     """Put a scored job's record, history and (where kept) weights among the results.
 
@@ -165,16 +174,17 @@ def publish(job: Job, sets: dict[str, str]) -> None:
     """
     record = {**_record(job), **facts(job), "sets": sets}
     history = record.pop("history", [])
-    if history:
+    if history and not is_published(job):
         _publish_training(job, history)
     files.write_json(job.folder / "run.json", record)
 
 
 def _record(job: Job) -> dict[str, Any]:
     """The record of a training, or of a method that needs none."""
-    if STAGES[job.run.stage].loss:
-        cached = job.cached(".json")
-        return files.read_json(cached) if cached.exists() else read_record(job)
+    if is_published(job):
+        return read_record(job)
+    if job.run.is_trained:
+        return files.read_json(job.cached(".json"))
     named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
     return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
 
@@ -184,13 +194,28 @@ def facts(job: Job) -> dict[str, Any]:
     stage = STAGES[job.run.stage]
     if not stage.loss:
         return {}
-    full = stage.model(job.run.config)
+    full = stage.model(job.run.config, PAPER.size_px)
     found: dict[str, Any] = {"paper_parameters": sum(p.numel() for p in full.parameters())}
     if job.run.stage == "mantranet.imc":
         found["classes"] = manipulations.CLASSES[full.config.level]
         found["conv_layers"] = full.conv_layers
         found["receptive_field_px"] = full.receptive_field_px
+    if job.run.stage == "pscc_net":
+        found["relative_time"] = round(_relative_time(full, stage.model({}, PAPER.size_px)), 3)
     return found
+
+
+@torch.inference_mode()
+def _relative_time(model: nn.Module, measure: nn.Module) -> float:
+    """Best time of one forward as a share of another network's, taken in turns."""
+    image, best = torch.rand(1, 3, TIMED_PX, TIMED_PX), {}
+    for _ in range(TIMED_TURNS):
+        for network in (model.eval(), measure.eval()):
+            began = time.perf_counter()
+            network(image)
+            spent = time.perf_counter() - began
+            best[network] = min(spent, best.get(network, spent))
+    return best[model] / best[measure]
 
 
 def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from . import evaluate, manipulations, standins, traces, train
+from .backbones import hrnet
 from .forge import ForgedSet, forge
 from .jobs import Job
 from .kinds import Recipe
@@ -40,13 +41,62 @@ def rows(job: Job, names: tuple[str, ...], each: int) -> dict[str, Any]:
     return {"rows": labels, "image": images, "mask": regions > 0, "prediction": maps(job, images)}
 
 
+def masks_over_scales(job: Job, images: np.ndarray) -> dict[str, np.ndarray]:
+    """PSCC-Net's masks 4 to 1, (N, H, W), each at the images' size."""
+    with torch.inference_mode():
+        model = train.load(job)
+        found = model(train.to_tensor(images).to(train.device_of(model))).maps
+    names = sorted((name for name in found if name.startswith("mask")), reverse=True)
+    size = images.shape[1:3]
+    return {
+        name: hrnet.resize(found[name], size)[:, 0].cpu().numpy().astype(np.float16)
+        for name in names
+    }
+
+
+def responses(
+    job: Job, images: np.ndarray, points: np.ndarray, scale: int = 3
+) -> dict[str, np.ndarray]:
+    """What chosen pixels of each image look at, and channel 1 of X and Y_c (PSCC-Net, fig. 9).
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        points: (N, P, 2), row and column of chosen pixels.
+    Returns:
+        ``response`` (N, P, h, w) and ``X``, ``Y_c`` (N, h, w), each map scaled to [0, 1].
+    """
+    model = train.load(job)
+    sccm = model.masks.get_submodule(f"getmask{scale}")
+    seen: list[torch.Tensor] = []
+    handle = sccm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        model(train.to_tensor(images).to(train.device_of(model)))
+        handle.remove()
+        (x,) = seen
+        height, width = x.shape[2:]
+        # a place of the folded map stands for one pixel of each band of rows
+        place = torch.arange(height * width) % (height * width // sccm.r**2)
+        at = points * (height, width) // images.shape[1:3]
+        number = torch.from_numpy(at[..., 0] * width + at[..., 1])
+        rows = [sccm.response(x[i : i + 1], place[number[i]])[0] for i in range(len(x))]
+        response = torch.stack(rows)[:, :, place].unflatten(2, (height, width))
+        channel = sccm.channelwise(x)[:, 0]
+    maps = {"response": response, "X": x[:, 0], "Y_c": channel}
+    return {name: _scaled(values) for name, values in maps.items()}
+
+
+def _scaled(maps: torch.Tensor) -> np.ndarray:
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    return ((maps - low) / (high - low).clamp(min=1e-12)).cpu().numpy().astype(np.float16)
+
+
 def membership(job: Job, forged: ForgedSet) -> np.ndarray:
     """Class at hierarchy level 1 that each pixel most likely belongs to, (N, H, W)."""
     model = train.load(job)
-    image = train.to_batch(forged, np.arange(len(forged))).image
+    image = train.to_tensor(forged.images[:]).to(train.device_of(model))
     with torch.inference_mode():
-        leaf = model.decided(image, 1).argmax(1).numpy()
-    return traces.parents(model.config.level, 1)[leaf].astype(np.int16)
+        probabilities = model.decided(image, 1).float().softmax(1).cpu()
+    return traces.at_level(probabilities, 1).argmax(1).numpy().astype(np.int16)
 
 
 def class_names() -> np.ndarray:
@@ -60,19 +110,19 @@ def architecture(config: mantranet.Config, size_px: int = 64) -> dict[str, Any]:
     return steps(model, torch.rand(1, 3, size_px, size_px))
 
 
-def steps(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
+def steps(model: nn.Module, image: torch.Tensor, shown: tuple[str, ...] = ()) -> dict[str, Any]:
     """What runs, in order: part, name, kind, output shape and weights of each innermost module.
 
     A module whose children are used without being called, such as a ConvLSTM, is one step.
-    Activations are left out.
+    Activations are left out. ``shown`` names modules to tell of instead of the innermost ones.
     """
     found: dict[str, tuple[str, str, int]] = {}
 
     def note(name: str) -> Any:
         def hook(module: nn.Module, _: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor):
+            if shape := _shape(output):
                 count = sum(p.numel() for p in module.parameters())
-                found[name] = (type(module).__name__, " x ".join(map(str, output.shape)), count)
+                found[name] = (type(module).__name__, shape, count)
 
         return hook
 
@@ -82,9 +132,23 @@ def steps(model: nn.Module, image: torch.Tensor) -> dict[str, Any]:
     for handle in handles:
         handle.remove()
     inner = [n for n in found if not any(other.startswith(f"{n}.") for other in found)]
-    kept = [(n, *found[n]) for n in inner if found[n][0] != "ReLU"]
-    rows = [(n.partition(".")[0], n.partition(".")[2] or n, *rest) for n, *rest in kept]
+    kept = [n for n in found if n in shown] if shown else inner
+    rows = [
+        (n.partition(".")[0], n.partition(".")[2] or n, *found[n])
+        for n in kept
+        if found[n][0] != "ReLU"
+    ]
     names = ("part", "name", "kind", "shape", "parameters")
     return {
         name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
     }
+
+
+def _shape(output: Any) -> str:
+    """A tensor's shape, or that of the first of several and their number; empty for others."""
+    if isinstance(output, torch.Tensor):
+        return " x ".join(map(str, output.shape))
+    if isinstance(output, list | dict):
+        first = next(iter(output.values() if isinstance(output, dict) else output))
+        return f"{len(output)} of {_shape(first)}"
+    return ""

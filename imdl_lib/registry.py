@@ -25,12 +25,13 @@ class Run:
     id: str  # "<paper>/<name>"
     stage: str  # a key of jobs.STAGES
     config: Mapping[str, Any]  # what differs from the paper's Config
-    kinds: tuple[str, ...]  # what it is trained on, keys of forge.KINDS
+    kinds: tuple[str, ...]  # what it is trained on, keys of kinds.KINDS; none: it is not trained
     tests: tuple[str, ...]  # names in standins.SETS, or real sets
     jpeg_quality: tuple[int, int] | None = None  # last step of its training images
     init_from: str | None = None  # a run whose tensors of the same names it starts from
     frozen: bool = False  # those tensors are not trained
     init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
+    trained_on: str | None = None  # instead of kinds: a stand-in, forged from training photos
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
@@ -41,8 +42,15 @@ class Run:
         """The paper's id."""
         return self.id.split("/")[0]
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has weights of its own; otherwise it needs none or borrows all."""
+        return bool(self.kinds or self.trained_on)
+
     def samples(self, profile: Profile) -> int:
         """Training samples seen at a profile."""
+        if not self.is_trained:
+            return 0
         if self.kinds == ("operation",):
             return profile.operation_samples
         return profile.released_samples if self.long else profile.forged_samples
@@ -65,8 +73,8 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
-    if run.chosen_on:
-        decides["chosen_on"] = run.chosen_on
+    later = {"chosen_on": run.chosen_on, "trained_on": run.trained_on}
+    decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -21,7 +21,9 @@ class Missing(Exception):
 
 
 def values(profile: str, source: Source) -> pd.DataFrame:
-    """The source's rows: ``key`` (seed, set and image) and ``value``, undefined ones left out.
+    """The source's rows: ``key`` (set and image) and ``value``, undefined ones left out.
+
+    An image's value is its mean over seeds.
 
     Raises:
         Missing: there are none.
@@ -31,9 +33,9 @@ def values(profile: str, source: Source) -> pd.DataFrame:
         found = found[tables.in_set(found["set"], source.set)]
     if not len(found) or source.column not in found or found[source.column].isna().all():
         raise Missing(source, source.set not in standins.SETS and "*" not in source.set)
-    key = found["seed"] + "/" + found["set"].map(_scenes) + "/" + found["image"]
-    out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale})
-    return out.dropna()
+    key = found["set"].map(_scenes) + "/" + found["image"]
+    out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale}).dropna()
+    return out.groupby("key", sort=False, as_index=False)["value"].mean()
 
 
 def _scenes(name: str) -> str:

@@ -158,7 +158,7 @@ _ABLATIONS = (
         "a piece of the IMC training split",
         count_factor=5.0,
         part="train",
-        seed=1033,
+        seed=0,  # the training set's own: a sample depends on recipe and number alone
     ),
     StandIn(
         "cameras",

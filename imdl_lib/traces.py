@@ -11,9 +11,10 @@ from torch import Tensor
 
 from . import datasets, manipulations, metrics
 from .batch import Batch
+from .errors import ImdlError
 from .forge import ForgedSet
 from .papers import mantranet
-from .train import to_batch, to_tensor
+from .train import device_of, to_batch, to_tensor
 
 KCMI_PX = 512  # side of the centre of a photo that names its camera (ManTra-Net, sec. 2.3)
 NEIGHBOURS = 7  # K of camera identification (ManTra-Net, sec. 2.3)
@@ -27,7 +28,7 @@ def score_operations(
     """Whether the true class is among the first k, and said at that level and coarser ones."""
     rows = []
     for batch in _in_order(forged, batch_size):
-        probabilities = mantranet.imc_probabilities(model(batch.image))
+        probabilities = mantranet.imc_probabilities(model(batch.image.to(device_of(model)))).cpu()
         columns = _operation_columns(model.config.level, batch.operation, probabilities)
         rows += pd.DataFrame({"image": batch.name, **columns}).to_dict("records")
     return rows
@@ -36,17 +37,23 @@ def score_operations(
 def _operation_columns(
     level: int, leaf: Int[Tensor, " B"], probabilities: Float[Tensor, "B K"]
 ) -> dict[str, np.ndarray]:
+    if not probabilities.isfinite().all():
+        raise ImdlError(
+            "A network gives class probabilities that are not finite. Its weights are spoilt; "
+            "expected numbers in [0, 1]. Train the run again."
+        )
     true = torch.tensor(manipulations.HIERARCHY[level])[leaf]
     own = probabilities.gather(1, true[:, None])
-    rank = 1 + (probabilities > own).sum(1).numpy()
-    said = probabilities.argmax(1).numpy()
+    rank = (probabilities >= own).sum(1).numpy()  # ties count against the true class
     columns: dict[str, np.ndarray] = {"leaf": leaf.numpy()}
     columns |= {f"top_{k}": (rank <= k).astype(int) for k in TOP}
     for coarse in range(level + 1):
-        right = parents(level, coarse)[said] == manipulations.HIERARCHY[coarse][leaf.numpy()]
+        said = at_level(probabilities, coarse).argmax(1).numpy()
+        right = said == manipulations.HIERARCHY[coarse][leaf.numpy()]
         columns[f"correct_{coarse}"] = right.astype(int)
+        if coarse == 1:
+            columns["said_1"] = said
     if level:
-        columns["said_1"] = parents(level, 1)[said]
         columns["wrong_inside_1"] = np.where(rank == 1, np.nan, columns["correct_1"])
     return columns
 
@@ -55,37 +62,39 @@ def _operation_columns(
 def score_membership(
     model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
 ) -> list[dict[str, Any]]:
-    """AUC of the class map that fits an image's mask best, and one fitted to another's mask.
+    """AUC of the family's map that fits an image's mask best, and of that which fits a turned one.
 
-    The control turns the mask by half the image, so that it asks as much of chance.
+    The control turns the mask by half the image around its borders, so that chance has as much
+    to choose from.
     """
     rows = []
     for batch in _in_order(forged, batch_size):
-        probabilities = model.decided(batch.image, 1).float().softmax(1)
-        shifted = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
-        columns = {"membership_auc": batch.mask, "membership_auc_shuffled": shifted}
-        best = {name: _best_class_auc(probabilities, m) for name, m in columns.items()}
+        logits = model.decided(batch.image.to(device_of(model)), 1)
+        families = at_level(logits.float().softmax(1).cpu(), 0)
+        turned = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
+        columns = {"membership_auc": batch.mask, "membership_auc_turned": turned}
+        best = {name: _best_class_auc(families, m) for name, m in columns.items()}
         rows += pd.DataFrame({"image": batch.name, **best}).to_dict("records")
     return rows
 
 
 def _best_class_auc(
-    probabilities: Float[Tensor, "B K H W"], mask: Bool[Tensor, "B 1 H W"]
+    families: Float[Tensor, "B K H W"], mask: Bool[Tensor, "B 1 H W"]
 ) -> Float[np.ndarray, " B"]:
-    """Best AUC over the families' maps: probabilities summed within each class of level 0."""
-    level = manipulations.CLASSES.index(probabilities.shape[1])
-    family = torch.tensor(parents(level, 0))
-    summed = torch.zeros(len(mask), manipulations.CLASSES[0], *mask.shape[2:])
-    summed.index_add_(1, family, probabilities)
-    auc = [metrics.pixel_auc_per_image(one[:, None].clamp(0, 1), mask) for one in summed.unbind(1)]
+    """Best AUC over the maps of the seven families."""
+    auc = [metrics.pixel_auc_per_image(one[:, None], mask) for one in families.unbind(1)]
     return torch.stack(auc).amax(0).numpy()
 
 
-def parents(fine: int, coarse: int) -> np.ndarray:
-    """Class at level ``coarse`` of each class at level ``fine``."""
-    classes = np.zeros(manipulations.CLASSES[fine], np.int64)
-    classes[manipulations.HIERARCHY[fine]] = manipulations.HIERARCHY[coarse]
-    return classes
+def at_level(probabilities: Float[Tensor, "B K *grid"], coarse: int) -> Float[Tensor, "B k *grid"]:
+    """Probabilities of the classes of a coarser level: the sums over what they hold."""
+    fine = manipulations.CLASSES.index(probabilities.shape[1])
+    if coarse == fine:
+        return probabilities
+    parent = np.zeros(manipulations.CLASSES[fine], np.int64)
+    parent[manipulations.HIERARCHY[fine]] = manipulations.HIERARCHY[coarse]
+    shape = (len(probabilities), manipulations.CLASSES[coarse], *probabilities.shape[2:])
+    return torch.zeros(shape).index_add(1, torch.tensor(parent), probabilities).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -98,8 +107,10 @@ def score_cameras(
 
     Even-numbered images fit, odd-numbered ones test; the feature is the mean trace feature.
     """
-    mean = [model.features(to_tensor(image[None])).mean((2, 3)) for image in images]
-    feature = torch.cat(mean)
+    mean = [
+        model.features(to_tensor(image[None]).to(device_of(model))).mean((2, 3)) for image in images
+    ]
+    feature = torch.cat(mean).cpu()
     distance = torch.cdist(feature[1::2], feature[::2]).numpy()
     votes = camera[::2][np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]]
     said = np.array([np.bincount(row).argmax() for row in votes])

@@ -19,32 +19,46 @@ from tqdm import tqdm
 
 from . import files
 from .batch import Batch
-from .errors import ImdlError
+from .errors import DataError, ImdlError
 from .forge import ForgedSet, forge
-from .jobs import STAGES, Job, environment, is_current, load_weights
+from .jobs import STAGES, Job, environment, is_published, load_weights
 
+PLATEAU_STEPS = 1000  # between validations under that schedule (ManTra-Net, sec. 2.3)
 VALIDATIONS = 10  # times per run that the validation loss is measured
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
 
 
 def load(job: Job) -> nn.Module:
-    """The trained network of a job, in evaluation mode, trained now where no weights are at hand.
+    """The trained network of a job, in evaluation mode, on the GPU where there is one.
 
     Raises:
+        DataError: no weights are at hand.
         WeightsError: stored weights belong to another network.
     """
     keep_memory()
     model = job.build()
-    if STAGES[job.run.stage].loss is None:
-        return model.eval()
-    source = job.cached(".safetensors")
-    if is_current(job) and job.released.exists():  # the same weights on every machine
-        source = job.released
-    elif not source.exists():
-        train(job)
-    load_weights(model, source)
-    return model.eval()
+    if job.run.is_trained:
+        load_weights(model, _weights(job))
+    elif job.start:  # another use of the same weights
+        _start_from(model, load(job.start), frozen=True)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def _weights(job: Job) -> Path:
+    if is_published(job):  # the same weights on every machine
+        return job.released
+    if not job.cached(".safetensors").exists():
+        raise DataError(
+            f"No weights of {job.run.id} are at hand at profile {job.profile.name}. "
+            f"Run `imdl train {job.run.id} --profile {job.profile.name}`, or name another profile."
+        )
+    return job.cached(".safetensors")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a network's weights are; the CPU for a method without any."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def precision(wanted: str) -> str:
@@ -63,10 +77,12 @@ def train(job: Job, progress: bool = True) -> None:
     Raises:
         DataError: another process trains the same job.
     """
-    if STAGES[job.run.stage].loss is None or job.cached(".safetensors").exists():
+    if job.cached(".safetensors").exists() or is_published(job):
         return
     if job.start:
         train(job.start, progress)
+    if not job.run.is_trained:
+        return
     train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
         if not job.cached(".safetensors").exists():  # another process may have finished it
@@ -101,7 +117,7 @@ class _Loop:
 
     def run(self, progress: bool) -> None:
         self._resume()
-        every = max(1, self.steps // VALIDATIONS)
+        every = self._steps_between_validations()
         done, batch_size = self.state["step"], self.job.profile.batch
         began = saved = time.monotonic()
         label = f"training {self.job.run.id}"
@@ -119,6 +135,11 @@ class _Loop:
                     self._save()
                     saved = now
         self._finish()
+
+    def _steps_between_validations(self) -> int:
+        if self.job.profile.schedule == "plateau":
+            return PLATEAU_STEPS
+        return max(1, self.steps // VALIDATIONS)
 
     def _step(self, batch: Batch) -> float:
         self.model.train()
@@ -193,6 +214,8 @@ class _Loop:
 
     def _finish(self) -> None:
         best = {name: t.contiguous() for name, t in self.state["best"].items()}
+        if self.job.run.keep:  # as they will be committed, so that all scores are of the same
+            best = {name: t.half().float() for name, t in best.items()}
         record = {
             "identity": self.job.identity,
             "run": self.job.run.id,

@@ -105,7 +105,7 @@ def test_train_a_run_once(imdl, monkeypatch, tiny):
 def test_summary_without_results(imdl, workplace):
     code, out, _ = imdl("summary", "--profile", "quick")
     report = json.loads((workplace / "results/quick/summary.json").read_text())
-    assert code == 0 and "0 of 14 items made" in out
+    assert code == 0 and f"0 of {len(experiments.BY_ID)} items made" in out
     assert report.keys() == {"profile", "wall_minutes", "stages", "machine", "made", "failed"}
     assert report["made"] == [] and sorted(report["failed"]) == sorted(experiments.BY_ID)
     assert report["wall_minutes"] == 0 and report["stages"] == {}
@@ -160,7 +160,7 @@ def test_wrong_profile(imdl, workplace, arguments):
 @pytest.mark.parametrize("command", ["train", "forge", "render", "claims"])
 def test_wrong_paper(imdl, command):
     assert mistaken(imdl, command, "--paper", "mantra") == (
-        "imdl: There is no paper 'mantra' here. Choose from mantranet.\n"
+        "imdl: There is no paper 'mantra' here. Choose from mantranet, pscc_net.\n"
     )
 
 

@@ -27,9 +27,9 @@ MASK_COLUMNS = {
     "score",
     "mean_of_map",
 }
-RECALLS = {"recall_least", "recall_most", "recall_least_alone"}
+RECALLS = {"recall_least", "recall_most", "recall_mean", "recall_mean_alone"}
 POOLED = {
-    "images",
+    "image_count",
     "pixel_auc_pooled",
     "pixel_f1_best_per_set",
     "pixel_f1_at_eer_pooled",
@@ -92,7 +92,7 @@ def test_pooled_values_are_those_of_all_pixels_of_forged_images(photos):
     score = np.concatenate([photo.image[..., 0].ravel() / 255 for photo in some])
     truth = np.concatenate([photo.regions.ravel() > 0 for photo in some])
     assert set(pooled) == POOLED
-    assert pooled["images"] == 4
+    assert pooled["image_count"] == 4
     assert pooled["pixel_auc_pooled"] == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-3)
     assert pooled["pixel_f1_best_per_set"] == pytest.approx(oracles.best_f1(score, truth), abs=1e-3)
     counts = metrics.ScoreCounts()
@@ -162,7 +162,8 @@ def test_recalls_of_two_regions():
     assert set(row) == MASK_COLUMNS | RECALLS
     assert row["recall_most"] == 1
     assert row["recall_least"] == 0
-    assert row["recall_least_alone"] == 1
+    assert row["recall_mean"] == 0.5
+    assert row["recall_mean_alone"] == 1
     swapped = (3 - regions) * (regions > 0)  # region 1 is always the one on the left
     mirrored = Sample("a", "two", image[:, ::-1].copy(), swapped[:, ::-1].copy())
     (other,) = evaluate.score_masks(Relative(), iter([mirrored])).rows
@@ -205,7 +206,7 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "camera",
         "camera_correct",
         "membership_auc",
-        "membership_auc_shuffled",
+        "membership_auc_turned",
     ]
     assert rows["image"].str.fullmatch(r"\d{5}").all()
     assert list(jobs.read_record(one)["sets"]) == list(TESTS)
@@ -234,7 +235,7 @@ def test_only_sets_that_are_forged_otherwise_are_scored_again(workplace, tiny):
     more = job(ELA, replace(tiny, test_count=5))
     assert not evaluate.finished(more)
     evaluate.rebuild(more, progress=False)
-    assert stored(one, "pooled")["images"].tolist() == [5, 5, 5]
+    assert stored(one, "pooled")["image_count"].tolist() == [5, 5, 5]
 
 
 def test_rows_of_a_real_set_that_is_no_longer_here_stay(workplace, tiny, monkeypatch):
@@ -260,12 +261,12 @@ def test_authentic_images_do_not_count_among_pooled_pixels(monkeypatch):
     image = rng.integers(0, 256, (16, 16, 3), np.uint8)
     forged = evaluate.Sample("a", "splice", image, (np.eye(16) > 0).astype(np.uint8))
     authentic = evaluate.Sample("b", "authentic", image[::-1].copy(), np.zeros((16, 16), np.uint8))
-    model = jobs.STAGES["baseline.ela"].model({})
+    model = jobs.STAGES["baseline.ela"].model({}, 16)
     both, one = (
         evaluate.score_masks(model, iter(s)).pooled[0] for s in ([forged, authentic], [forged])
     )
     assert both["pixel_auc_pooled"] == one["pixel_auc_pooled"]
-    assert (both["images"], one["images"]) == (2, 1)
+    assert (both["image_count"], one["image_count"]) == (2, 1)
 
 
 def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
@@ -278,7 +279,7 @@ def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
     assert rows.loc[rows["set"] != "two_regions", list(RECALLS)].isna().all().all()
     assert rows.loc[rows["set"] == "two_regions", list(RECALLS)].notna().all().all()
     assert set(pooled.columns) == POOLED | {"set"}
-    assert pooled["images"].tolist() == [4, 4, 4]
+    assert pooled["image_count"].tolist() == [4, 4, 4]
     assert list(jobs.read_record(one)["sets"]) == list(SETS[:3])
     assert not evaluate.at_hand("casia1")
     assert evaluate.finished(one)  # what is not at hand is not waited for

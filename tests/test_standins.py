@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from imdl_lib import experiments, manipulations, standins
+from imdl_lib import experiments, manipulations, profiles, standins
 from imdl_lib.errors import RegistryError
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
@@ -70,7 +70,14 @@ def test_every_field_reaches_the_recipe():
 def test_two_sets_share_a_seed_only_where_one_is_the_other_distorted():
     undistorted = [s.seed for s in SETS.values() if not s.distortion]
     assert len(set(undistorted)) == len(undistorted)
-    assert not TRAINING_SEEDS & {s.seed for s in SETS.values()}
+    assert not TRAINING_SEEDS & {s.seed for s in SETS.values() if s.part != "train"}
+
+
+def test_the_set_of_training_accuracy_is_what_was_trained_on():
+    sizes = profiles.STANDARD
+    one = experiments.job("mantranet/imc-vgg", "standard").recipe("train")
+    shown = stand_in("operations_train").recipe(sizes.sources, sizes.test_count, sizes.size_px)
+    assert replace(shown, count=one.count) == one
 
 
 def test_distorted_sets_are_their_origin_read_otherwise():

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
-from runs import BASE, FROZEN, RUN, STARTED, job, trained
+from runs import BASE, FROZEN, NETWORK, RUN, STARTED, job, trained
 
 from imdl_lib import files, jobs, profiles, train
 from imdl_lib.batch import Batch
@@ -248,8 +248,55 @@ def test_released_weights_of_another_identity_are_not_read(workplace, tiny):
     jobs.publish(one, {})
     forget(one)
     files.write_json(one.folder / "run.json", {"identity": "another"})
-    train.load(one)
-    assert one.cached(".safetensors").exists()
+    with pytest.raises(DataError) as caught:
+        train.load(one)
+    assert str(caught.value) == (
+        "No weights of mantranet/run are at hand at profile tiny. "
+        "Run `imdl train mantranet/run --profile tiny`, or name another profile."
+    )
+
+
+def test_committed_weights_are_not_trained_again(workplace, tiny, monkeypatch):
+    """Neither those of the run itself nor those that it starts from."""
+    base = replace(BASE, keep=True)
+    one = Job(base, tiny, 0, {BASE.id: base})
+    trained(one)
+    jobs.publish(one, {})
+    forget(one)
+    trained_now, loop = [], train._Loop
+    noted = lambda job, *sets: trained_now.append(job.run.id) or loop(job, *sets)  # noqa: E731
+    monkeypatch.setattr(train, "_Loop", noted)
+    train.train(one, progress=False)
+    train.train(Job(STARTED, tiny, 0, {BASE.id: base, STARTED.id: STARTED}), progress=False)
+    assert trained_now == [STARTED.id]
+
+
+def test_a_kept_run_is_scored_with_the_weights_that_are_committed(workplace, tiny):
+    one = job(replace(RUN, keep=True), tiny)
+    before = trained(one)
+    jobs.publish(one, {})
+    after = train.load(one).state_dict()
+    assert same(before, {name: after[name] for name in before})
+
+
+def test_a_run_without_training_borrows_the_weights_that_it_starts_from(workplace, tiny):
+    other = Run("mantranet/other", "mantranet", NETWORK, (), (), init_from=RUN.id)
+    one = job(other, tiny)
+    train.train(one, progress=False)
+    assert same(train.load(one).state_dict(), trained(job(RUN, tiny)))
+    assert other.samples(tiny) == 0
+    jobs.publish(one, {})
+    assert jobs.is_current(one)
+
+
+def test_the_papers_schedule_is_validated_every_thousand_steps(workplace, tiny):
+    one = job(RUN, replace(tiny, schedule="plateau"))
+    trained(one)
+    history = files.read_json(one.cached(".json"))["history"]
+    assert [row["samples"] for row in history] == [64]  # the end of eight steps
+    loop = train._Loop(one, *(train.forge(one.recipe(p), False) for p in ("train", "valid")))
+    loop.state["history"] = [{"valid_loss": 1.0}] * 21
+    assert loop._rate() == tiny.learning_rate / 2
 
 
 def test_a_classical_method_needs_no_training(workplace, tiny):

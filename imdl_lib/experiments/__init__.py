@@ -10,9 +10,9 @@ import numpy as np
 from .. import files, paths, profiles, tables
 from ..errors import DataError, RegistryError
 from ..registry import Claim, Figure, Run, Table, Verdict, identity
-from . import mantranet
+from . import mantranet, pscc_net
 
-PAPERS: dict[str, ModuleType] = {"mantranet": mantranet}
+PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net}
 
 RUNS: tuple[Run, ...] = tuple(run for paper in PAPERS.values() for run in paper.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
@@ -43,6 +43,31 @@ def run(id: str) -> Run:
     if id not in RUN_BY_ID:
         raise RegistryError(f"There is no run {id!r}. Choose from {', '.join(sorted(RUN_BY_ID))}.")
     return RUN_BY_ID[id]
+
+
+def job(id: str, profile: str, seed: int = 0) -> Any:
+    """A run at a profile with one seed, where its files and weights can be asked for."""
+    from ..jobs import Job  # the registry itself needs no torch
+
+    return Job(run(id), profiles.profile(profile), seed, RUN_BY_ID)
+
+
+def rebuild(paper: str, profile: str = "standard") -> None:
+    """Train and score those runs of a paper that are missing or out of date; say how many.
+
+    What cannot be done here (photos that are not at hand) is said, not raised.
+    """
+    from .. import evaluate
+
+    finished, made = 0, 0
+    for chosen in (run for run in RUNS if run.paper == paper):
+        for seed in profiles.profile(profile).seeds:
+            try:
+                made += evaluate.rebuild(job(chosen.id, profile, seed))
+                finished += 1
+            except DataError as error:
+                print(f"{chosen.id} is not finished: {error}")
+    print(f"{paper} at profile {profile}: {finished} runs are finished, {made} of them now")
 
 
 def render(id: str, profile: str) -> Path:
@@ -127,6 +152,9 @@ def verdict(claim: Claim, profile: str) -> Verdict:
         return Verdict("not yet judged")
     if profile == "quick":
         return Verdict("quick (not judged)")
+    for id in sorted(claim.judge.runs):
+        if tables.records(profile, id) and not stored_is_current(id, profile):
+            return Verdict("not yet judged", f"{id} is out of date: `imdl train {id}`")
     return claim.judge(profile)
 
 
@@ -134,6 +162,11 @@ def claims(paper: str, profile: str = "standard") -> None:
     """Print a paper's claims with their verdicts, the judged ones first with their evidence."""
     chosen = [claim for claim in CLAIMS if claim.paper == paper]
     judged = [(claim, verdict(claim, profile)) for claim in chosen]
+    sizes = profiles.profile(profile)
+    print(
+        f"Profile {profile}, seeds {len(sizes.seeds)}. Intervals are over images, not over seeds. "
+        f"A run below {sizes.minimum_samples:,} samples never reads NOT REPRODUCED."
+    )
     for claim, said in judged:
         if said.verdict != "not yet judged":
             print(f"{claim.id.split('-')[1]:4} {said.verdict.upper()}: {claim.statement}")
@@ -213,13 +246,12 @@ def needs(chosen: Table | Figure) -> tuple[str, ...]:
 
 def current(chosen: Table | Figure, profile: str) -> bool:
     """Whether every run of an item is stored and belongs to the registry as it stands."""
+    return all(stored_is_current(name, profile) for name in needs(chosen))
+
+
+def stored_is_current(id: str, profile: str) -> bool:
+    """Whether a run is stored with every seed, and all of them belong to the registry."""
     sizes = profiles.profile(profile)
-    for name in needs(chosen):
-        found = tables.records(profile, name)
-        if not found:
-            return False
-        for record in found:
-            wanted = identity(RUN_BY_ID[name], sizes, record["seed"], RUN_BY_ID)
-            if record["identity"] != wanted:
-                return False
-    return True
+    found = {record["seed"]: record["identity"] for record in tables.records(profile, id)}
+    wanted = {seed: identity(RUN_BY_ID[id], sizes, seed, RUN_BY_ID) for seed in sizes.seeds}
+    return found.items() >= wanted.items()

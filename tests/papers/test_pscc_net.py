@@ -240,7 +240,7 @@ def test_each_mask_gates_the_next_scale():
 
 
 def prediction_of(values: dict[int, torch.Tensor], score: list[float]):
-    maps = {f"mask{scale}": value for scale, value in values.items()}
+    maps = {f"logits{scale}": value.logit() for scale, value in values.items()}
     first = next(iter(values.values()))
     return pscc_net.Prediction(first, torch.tensor(score), maps)
 
@@ -278,8 +278,21 @@ def test_targets_are_forged_where_over_half_of_a_cell_is():
     assert pscc_net.targets(batch, prediction)[2][0, 0].tolist() == [[1, 0], [0, 0]]
 
 
-def test_every_weight_is_trained():
-    model = Model(Config(size_px=32, width=0.25, shared=False))
+def test_a_wrong_and_certain_mask_still_has_a_gradient():
+    batch = Batch(image_of(4, 4), torch.ones(1, 1, 4, 4, dtype=torch.bool))
+    logits = torch.full((1, 1, 4, 4), -30.0, requires_grad=True)
+    prediction = pscc_net.Prediction(logits, torch.zeros(1), {"logits1": logits})
+    pscc_net.loss(prediction, batch)["mask1"].backward()
+    assert logits.grad.flatten().tolist() == [pytest.approx(-1 / 64)] * 16
+
+
+ABLATIONS = [{}, {"shared": False}, {"spatial": False}, {"channelwise": False}]
+ABLATIONS += [{"spatial": False, "channelwise": False}]
+
+
+@pytest.mark.parametrize("change", ABLATIONS, ids=str)
+def test_every_weight_is_trained(change):
+    model = Model(Config(size_px=32, width=0.25, **change))
     mask = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
     mask[0, :, 8:20, 8:20] = True
     batch = Batch(image_of(32, 32, batch=2), mask)
