@@ -19,6 +19,7 @@ PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each qui
 SOURCES = [*Path("imdl_lib").rglob("*.py"), *Path("imdl_lib/data").glob("*.csv")]
 LIBRARY = sorted(map(str, [*SOURCES, *Path("results/published").glob("*.csv")]))
 RUNS = {run.id: run for run in experiments.RUNS}
+RUNS_OF = {p: {run.id for run in RUNS.values() if run.paper == p} for p in experiments.PAPERS}
 NOTEBOOKS = [path.stem for path in sorted(Path("notebooks").glob("*.ipynb"))]
 
 
@@ -42,6 +43,14 @@ def before_training(name):
     starts = [RUNS[run.init_from] for run in runs if run.init_from]
     first = {stamp("train", start.paper if PER_PAPER else start.id) for start in starts}
     return [stamp("forge", runs[0].paper), *sorted(first - {stamp("train", name)})]
+
+
+def drawn_from(paper):
+    """Stamps of all runs that a paper's items show; some are another paper's."""
+    items = [item for item in experiments.BY_ID.values() if item.paper == paper]
+    others = {run for item in items for run in experiments.needs(item)} - RUNS_OF[paper]
+    names = {run.partition("/")[0] if PER_PAPER else run for run in others}
+    return [*trained(paper), *(stamp("train", name) for name in sorted(names))]
 
 
 def shown_in(notebook):
@@ -100,7 +109,7 @@ rule train:
 
 
 rule evaluate:
-    input: LIBRARY, lambda wildcards: trained(wildcards.name)
+    input: LIBRARY, lambda wildcards: drawn_from(wildcards.name)
     output: touch(stamp("evaluate", "{name}"))
     params: step=step
     benchmark: minutes("evaluate")

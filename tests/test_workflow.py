@@ -40,6 +40,7 @@ RUNS = (
     Run(id="mantranet/b", paper="mantranet", init_from=None),
     Run(id="mantranet/c", paper="mantranet", init_from="mantranet/a"),
 )
+BY_ID = {}
 """
 
 STAGES = [

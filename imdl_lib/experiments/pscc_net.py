@@ -283,7 +283,7 @@ def _architecture(shown: tuple[str, ...]) -> Callable[[str], dict[str, Any]]:
         from .. import pictures
         from ..papers.pscc_net import Config, Model
 
-        return pictures.steps(Model(Config()).eval(), torch.rand(1, 3, 128, 128), shown)
+        return pictures.steps(Model(Config()).eval(), torch.rand(1, 3, 64, 64), shown)
 
     return data
 
