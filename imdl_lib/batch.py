@@ -18,7 +18,7 @@ class Batch:
 
     image: Float[Tensor, "B 3 H W"]  # RGB in [0, 1]
     mask: Bool[Tensor, "B 1 H W"] | None = None  # True = manipulated
-    operation: Int[Tensor, " B"] | None = None  # 0..384, a leaf of the manipulation hierarchy
+    operation: Int[Tensor, " B"] | None = None  # leaf of the hierarchy, or camera; -1: none
     name: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -229,7 +229,7 @@ def detect(
     out: Annotated[Path | None, typer.Option(help="the picture to write")] = None,
     profile: ProfileName = "standard",
 ) -> None:
-    """What ManTra-Net marks in a photo: one picture beside it."""
+    """What ManTra-Net marks in a photo: one picture, in the folder of the call."""
     from . import detect as detection
 
     written = detection.detect(paths.from_call(str(photo)), out, profile)

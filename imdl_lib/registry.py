@@ -61,7 +61,11 @@ class Run:
 
 
 def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> str:
-    """Hash of everything that decides a run's weights, but of no source text."""
+    """Hash of all that a run and a profile say of its weights, but of no source text.
+
+    What the code behind a kind or an operation does is not in it: who alters that, raises
+    ``Run.version``.
+    """
     start = identity(runs[run.init_from], profile, seed, runs) if run.init_from else None
     decides = {
         "stage": run.stage,

@@ -23,7 +23,7 @@ from ..claims import (
     slower_than_pixels,
     waiting,
 )
-from ..distortions import DISTORTIONS
+from ..distortions import CORRELATION_PX, DISTORTIONS
 from ..registry import Claim, Figure, Run, Source, Table
 from ..resampling import DRAWS, Missing
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
@@ -367,7 +367,8 @@ def _failures(profile_name: str) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     images, regions = np.array(forged.images), np.array(forged.regions)
     images[0] = manipulations.stylise(images[0])
-    images[1] = manipulations.correlated_noise(images[1], 20, 4, rng)
+    (sigma,) = REGENERATIONS["correlated_noise"]
+    images[1] = manipulations.correlated_noise(images[1], sigma, CORRELATION_PX, rng)
     job = _job("released", profile_name)
     whole = pictures.maps(job, images[:3])
     labels = np.array(["(a) regenerated", "(b) correlated noise", "(c) two regions"])

@@ -14,7 +14,8 @@ F                 ``feature``                            eq. 1
 mu_F              ``global_mean``                        eq. 1
 D_F               ``deviations`` (``deviation="raw"``)   eq. 2
 Z_F               ``deviations`` (``deviation="z"``)     eq. 3
-sigma_F           ``global_sigma``                       eq. 4
+sigma_F           ``global_sigma``, squared in           eq. 4
+                  ``Deviation.forward``
 epsilon, w_sigma  ``config.epsilon``, ``floor``          eq. 5
 mu_F^{n x n}      ``box_mean(feature, n)``               eq. 6
 Z*_F              ``Deviation.forward``                  eq. 7
