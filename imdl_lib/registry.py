@@ -121,7 +121,6 @@ class Table:
     cells: tuple[Cell, ...]
     decimals: int = 1
     rerun_tol: float = 0.05  # of the stored value, a regression guard
-    claim_tol: float = 2.0  # of the published value, in its unit
 
     @property
     def paper(self) -> str:
