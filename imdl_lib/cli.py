@@ -83,11 +83,21 @@ def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> 
 
 @app.command()
 def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
-    """Make every table and figure of a paper from stored rows."""
+    """Make every table and figure of a paper from stored rows; say which cannot be made."""
     profiles.profile(profile)
-    for item in (*experiments.TABLES, *experiments.FIGURES):
-        if item.paper == _paper(paper):
+    items = [i for i in (*experiments.TABLES, *experiments.FIGURES) if i.paper == _paper(paper)]
+    missing = 0
+    for item in items:
+        try:
             print(experiments.render(item.id, profile).relative_to(paths.ROOT))
+        except DataError as error:
+            missing += 1
+            print(f"{item.id} is not made. {error}")
+    if missing:
+        raise DataError(
+            f"{missing} of {len(items)} items are not made. Expected weights of all runs that they "
+            f"show. Run `imdl train --paper {paper} --profile {profile}` first."
+        )
 
 
 @app.command()

@@ -50,6 +50,22 @@ def rows(profile: str, run: str, name: str = "per_image") -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["set", "seed"])
 
 
+def scored(profile: str, run: str, set: str, column: str) -> pd.DataFrame:
+    """A run's stored rows of one set, or of all below ``<name>/*``, with a certain column.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = rows(profile, run)
+    found = found[in_set(found["set"], set)] if len(found) else found
+    if not len(found) or column not in found:
+        raise DataError(
+            f"No rows of {run} on {set} with the column {column} are stored at profile {profile}. "
+            f"Run `imdl train {run} --profile {profile}` first."
+        )
+    return found
+
+
 def records(profile: str, run: str) -> list[dict[str, Any]]:
     """The run.json of a run's finished seeds."""
     return [files.read_json(folder / "run.json") for folder in seed_folders(profile, run)]

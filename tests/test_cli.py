@@ -102,6 +102,26 @@ def test_train_a_run_once(imdl, monkeypatch, tiny):
     )
 
 
+def test_what_cannot_be_rendered_is_said_and_the_rest_is_made(imdl, workplace):
+    code, out, error = imdl("render", "--paper", "pscc_net", "--profile", "quick")
+    assert code == 2
+    assert "results/quick/pscc_net/items/table-ii.csv" in out
+    assert "figures/quick/pscc_net/figure-2.png" in out
+    assert (
+        "pscc_net/figure-10 is not made. No weights of pscc_net/released are at hand at profile "
+        "quick. Run `imdl train pscc_net/released --profile quick`, or name another profile.\n"
+    ) in out
+    assert (
+        "pscc_net/figure-7 is not made. No rows of mantranet/released on like_casia_d with the "
+        "column mean_of_map are stored at profile quick. "
+        "Run `imdl train mantranet/released --profile quick` first.\n"
+    ) in out
+    assert error == (
+        "imdl: 8 of 18 items are not made. Expected weights of all runs that they show. "
+        "Run `imdl train --paper pscc_net --profile quick` first.\n"
+    )
+
+
 def test_summary_without_results(imdl, workplace):
     code, out, _ = imdl("summary", "--profile", "quick")
     report = json.loads((workplace / "results/quick/summary.json").read_text())

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .. import figures, tables
 from ..claims import (
@@ -329,8 +330,8 @@ def _confusion(profile_name: str) -> dict[str, Any]:
 
 def confusion_matrix(profile_name: str) -> np.ndarray:
     """Share of each true HL1 class (down) that IMC-VGG-W&D says is each class (across)."""
-    rows = tables.rows(profile_name, f"{PAPER}/imc-wd")
-    return _shares(*_level_1(rows[rows["set"] == "operations"]))
+    rows = tables.scored(profile_name, f"{PAPER}/imc-wd", "operations", "said_1")
+    return _shares(*_level_1(rows))
 
 
 def _level_1(rows: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -347,10 +348,12 @@ def _shares(true: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 
 def _curves(profile_name: str) -> dict[str, Any]:
-    rows = tables.rows(profile_name, f"{PAPER}/released")
-    mean = rows.groupby("set")["pixel_auc"].mean()
-    sets = [name for name in mean.index if name.startswith(("sensitivity/", "four_kinds"))]
-    return {"sets": np.array(sets), "pixel_auc": mean[sets].to_numpy()}
+    found = [
+        tables.scored(profile_name, f"{PAPER}/released", name, "pixel_auc")
+        for name in ("four_kinds", "four_kinds/*", "sensitivity/*")
+    ]
+    mean = pd.concat(found).groupby("set")["pixel_auc"].mean()
+    return {"sets": mean.index.to_numpy(str), "pixel_auc": mean.to_numpy()}
 
 
 def _samples(profile_name: str) -> dict[str, Any]:

@@ -305,8 +305,7 @@ def _roc(profile_name: str) -> dict[str, Any]:
         ("PSCC-Net, mean of the mask", f"{PAPER}/released", "mean_of_map"),
         ("PSCC-Net, head", f"{PAPER}/released", "score"),
     ):
-        rows = tables.rows(profile_name, run)
-        rows = rows[rows["set"] == "like_casia_d"]
+        rows = tables.scored(profile_name, run, "like_casia_d", column)
         label = rows["forged_share"].to_numpy() > 0
         order = np.argsort(-rows[column].to_numpy(), kind="stable")
         found = np.cumsum(np.stack([~label[order], label[order]]), 1)
