@@ -24,7 +24,7 @@ from imdl_lib import (
     tables,
 )
 from imdl_lib.errors import DataError, RegistryError
-from imdl_lib.experiments import mantranet
+from imdl_lib.experiments import mantranet, pscc_net
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
@@ -177,6 +177,16 @@ def test_no_source_is_lost_by_a_misspelt_key():
         ("Table 8", mantranet._table_8()),
     ):
         assert set(made) <= set(tables.printed("mantranet", number)), number
+    for number, made in (
+        ("Table I", pscc_net._table_1()),
+        ("Table II", pscc_net._table_2()),
+        ("Table III", pscc_net._table_3()),
+        ("Table IV", pscc_net._table_4()),
+        ("Table V", pscc_net._table_5()),
+        ("Table VI", pscc_net._table_6()),
+        ("Table VII", pscc_net._table_7()),
+    ):
+        assert made and set(made) <= set(tables.printed("pscc_net", number)), number
 
 
 # Inventory
