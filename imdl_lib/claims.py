@@ -60,10 +60,12 @@ def higher(*pairs: tuple[Source, Source], by: float | int = 0.0) -> Judge:
 
     def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
+        several = len({(a.set, a.column) for a, _ in pairs}) > 1
         for a, b in pairs:
             change = difference(profile, a, b)
             verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
-            said.append(f"{_name(a, b)} - {_name(b, a)} {change}")
+            where = f"{a.column} of {a.set}: " if several and a.run != b.run else ""
+            said.append(f"{where}{_name(a, b)} - {_name(b, a)} {change}")
         better = [a.run for a, _ in pairs]  # that the other is no better than chance is no matter
         return decided(profile, verdicts, said, runs, better)
 

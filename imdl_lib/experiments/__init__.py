@@ -1,6 +1,7 @@
 """The registry of all papers, and the calls that notebooks use: ``show(id)`` and ``check(id)``."""
 
 import csv
+import textwrap
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -170,7 +171,8 @@ def claims(paper: str, profile: str = "standard") -> None:
     for claim, said in judged:
         if said.verdict != "not yet judged":
             print(f"{claim.id.split('-')[1]:4} {said.verdict.upper()}: {claim.statement}")
-            print(f"     {claim.place} · {said.evidence}")
+            text = f"{claim.place} · {said.evidence}"
+            print(textwrap.fill(text, 110, initial_indent="     ", subsequent_indent="     "))
     rest = [claim.id.split("-")[1] for claim, said in judged if said.verdict == "not yet judged"]
     print(f"Not yet judged: {', '.join(rest) or 'none'}")
 
