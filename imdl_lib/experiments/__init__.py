@@ -170,9 +170,12 @@ def claims(paper: str, profile: str = "standard") -> None:
     )
     for claim, said in judged:
         if said.verdict != "not yet judged":
-            print(f"{claim.id.split('-')[1]:4} {said.verdict.upper()}: {claim.statement}")
-            text = f"{claim.place} · {said.evidence}"
-            print(textwrap.fill(text, 110, initial_indent="     ", subsequent_indent="     "))
+            number, indent = claim.id.split("-")[1], " " * 5
+            for first, text in (
+                (f"{number:4} ", f"{said.verdict.upper()}: {claim.statement}"),
+                (indent, f"{claim.place} · {said.evidence}"),
+            ):
+                print(textwrap.fill(text, 105, initial_indent=first, subsequent_indent=indent))
     rest = [claim.id.split("-")[1] for claim, said in judged if said.verdict == "not yet judged"]
     print(f"Not yet judged: {', '.join(rest) or 'none'}")
 
