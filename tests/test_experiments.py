@@ -211,6 +211,17 @@ def test_each_paper_has_its_published_items():
         assert {item.id for item in (*module.TABLES, *module.FIGURES)} == wanted
 
 
+def test_a_table_that_only_published_sets_can_fill_needs_data(workplace, monkeypatch):
+    whole = experiments.BY_ID["mantranet/table-8"]
+    cells = [
+        replace(cell, sources=tuple(source for source in cell.sources if source.real))
+        for cell in whole.cells
+    ]
+    for table, state in ((whole, "not yet"), (replace(whole, cells=tuple(cells)), "needs data")):
+        monkeypatch.setattr(experiments, "BY_ID", {whole.id: table})
+        assert entry_of(whole.id)["state"] == state
+
+
 def test_a_table_of_facts_is_made_when_it_is_rendered(workplace):
     experiments.render("mantranet/table-1", "quick")
     entry = entry_of("mantranet/table-1")

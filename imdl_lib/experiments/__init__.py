@@ -204,12 +204,22 @@ def _state(row: dict[str, str], profile: str) -> dict[str, Any]:
     entry["files"] = [str(path.relative_to(paths.ROOT)) for path in found]
     if found == wanted and current(BY_ID[id], profile):
         entry["state"] = "made"
+    elif _only_real(BY_ID[id]):
+        entry["state"] = "needs data"
     if isinstance(BY_ID[id], Table):
         done, total = tables.counted(tables.fill(BY_ID[id], profile))
         entry |= {"cells_filled": done, "cells": total}
     else:
         entry |= {"cells_filled": int(entry["state"] == "made"), "cells": 1}
     return entry
+
+
+def _only_real(chosen: Table | Figure) -> bool:
+    """Whether every value of ours comes from published sets, so that no stand-in can fill any."""
+    if isinstance(chosen, Figure):
+        return False
+    sources = [source for cell in chosen.cells for source in cell.sources]
+    return bool(sources) and all(source.real for source in sources)
 
 
 def _files(chosen: Table | Figure, profile: str) -> list[Path]:
