@@ -63,9 +63,14 @@ def at_hand(name: str) -> bool:
     return name in standins.SETS or datasets.available(name)
 
 
+def _stored_sets(job: Job) -> dict[str, str]:
+    """Sets whose stored rows belong to the job, each with its key."""
+    return jobs.read_record(job).get("sets", {}) if jobs.is_current(job) else {}
+
+
 def _stale(job: Job) -> list[str]:
     """Sets at hand that were never scored, or have been forged otherwise since."""
-    stored = jobs.read_record(job).get("sets", {}) if jobs.is_current(job) else {}
+    stored = _stored_sets(job)
     wanted = {name: _key(job, name) for name in job.run.tests if at_hand(name)}
     return [name for name, key in wanted.items() if stored.get(name) != key]
 
@@ -83,8 +88,7 @@ def score(job: Job, progress: bool = True) -> dict[str, str]:
     Returns:
         the sets that have rows, each with its key.
     """
-    stale = _stale(job)
-    stored = jobs.read_record(job).get("sets", {}) if jobs.is_current(job) else {}
+    stale, stored = _stale(job), _stored_sets(job)
     kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
     rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
     model = train.load(job)

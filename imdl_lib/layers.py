@@ -1,5 +1,6 @@
 """Neural blocks that more than one paper uses: symmetric padding, SRM and Bayar convolutions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .errors import WeightsError
 from .filters import srm_kernels
 
 
@@ -153,6 +155,24 @@ class BayarConv2d(nn.Module):
         """Prediction errors at every pixel."""
         pixels = self.weight.shape[-1] // 2
         return F.conv2d(pad_symmetric(image, pixels), self.constrained().to(image.dtype))
+
+
+def require_tensors(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], whose: str, remedy: str
+) -> None:
+    """Compare names and shapes of published weights with those of a network.
+
+    Raises:
+        WeightsError: a tensor is missing, odd or of another shape.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name in [*expected, *sorted(found)]:
+        shape, got = expected.get(name, "nothing"), found.get(name, "absent")
+        if got != shape:
+            raise WeightsError(
+                f"These are not {whose} weights: {name} is {got}, expected {shape}. {remedy}"
+            )
 
 
 def parameter_count(module: nn.Module) -> int:

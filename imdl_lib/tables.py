@@ -102,6 +102,19 @@ def cells(paper: str, number: str, sources: Sources, why: str) -> tuple[Cell, ..
     return tuple(Cell(*key, sources.get(key, ()), why) for key in printed(paper, number))
 
 
+def table(
+    paper: str,
+    number: str,
+    caption: str,
+    protocol: str,
+    sources: Sources,
+    why: str = "reported only",
+) -> Table:
+    """A published table by its printed number, with all its printed cells."""
+    filled = cells(paper, f"Table {number}", sources, why)
+    return Table(f"{paper}/table-{number.lower()}", f"Table {number}", caption, protocol, filled)
+
+
 def fill(table: Table, profile: str) -> pd.DataFrame:
     """One line per cell: published, ours on the real set, ours on the stand-in, or why not."""
     lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]

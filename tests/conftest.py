@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from imdl_lib import files, paths, profiles
+from imdl_lib import files, paths, photos, profiles
 from imdl_lib.profiles import Profile
 
 os.environ["OMP_NUM_THREADS"] = "1"  # in child processes too: sums in one order
@@ -73,3 +73,11 @@ def store(workplace: Path) -> Callable[..., Path]:
         return folder
 
     return put
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> photos.PhotoPack:
+    """The packaged test photos, decoded once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMDL_CACHE", str(tmp_path_factory.mktemp("photos")))
+        return photos.pack(photos.split(photos.packaged(), "test"), progress=False)

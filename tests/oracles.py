@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from imdl_lib.kinds import Forged
+
 
 def auc_by_pairs(score: np.ndarray, truth: np.ndarray) -> float:
     """Share of (positive, negative) pairs that the positive wins; a tie is half a win."""
@@ -39,3 +41,9 @@ def far_from_border(mask: np.ndarray, radius_px: int) -> np.ndarray:
             columns = slice(max(0, column - radius_px), column + radius_px + 1)
             alike[row, column] = (mask[rows, columns] == mask[row, column]).all()
     return alike
+
+
+def same(first: Forged, second: Forged) -> bool:
+    """Whether two forged samples are alike in every pixel."""
+    arrays = [(first.image, second.image), (first.regions, second.regions)]
+    return first.target == second.target and all(np.array_equal(a, b) for a, b in arrays)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracles import same
 
 from imdl_lib import files, forge, kinds, paths, photos
 from imdl_lib.errors import DataError, RegistryError
@@ -13,24 +14,12 @@ from imdl_lib.kinds import Recipe, make
 PLAIN = Recipe(("splice",), ("packaged",), "test", 8, 48)
 
 
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory) -> photos.PhotoPack:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMDL_CACHE", str(tmp_path_factory.mktemp("photos")))
-        return photos.pack(photos.split(photos.packaged(), "test"), progress=False)
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch, pack):
     """An empty cache of sets; the photos are decoded once for all tests."""
     monkeypatch.setenv("IMDL_CACHE", str(tmp_path))
     monkeypatch.setattr(forge, "_pack", lambda recipe: pack)
     return tmp_path / "forged"
-
-
-def same(first: kinds.Forged, second: kinds.Forged) -> bool:
-    arrays = [(first.image, second.image), (first.regions, second.regions)]
-    return first.target == second.target and all(np.array_equal(a, b) for a, b in arrays)
 
 
 def test_several_workers_forge_what_one_does(tmp_path, monkeypatch, pack):

@@ -5,19 +5,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from oracles import same
 
 from imdl_lib import cameras, kinds, manipulations, photos
 from imdl_lib.kinds import KINDS, Draw, Recipe, make
 
 LOCAL = ("splice", "copy_move", "removal", "enhancement", "two_regions", "compound")
 PLAIN = Recipe(("splice",), ("packaged",), "test", 8, 48)
-
-
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory) -> photos.PhotoPack:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMDL_CACHE", str(tmp_path_factory.mktemp("photos")))
-        return photos.pack(photos.split(photos.packaged(), "test"), progress=False)
 
 
 @pytest.fixture
@@ -27,11 +21,6 @@ def rng() -> np.random.Generator:
 
 def of_kind(kind: str, **settings) -> Recipe:
     return replace(PLAIN, kinds=(kind,), **settings)
-
-
-def same(first: kinds.Forged, second: kinds.Forged) -> bool:
-    arrays = [(first.image, second.image), (first.regions, second.regions)]
-    return first.target == second.target and all(np.array_equal(a, b) for a, b in arrays)
 
 
 def host_of(recipe: Recipe, index: int, pack: photos.PhotoPack) -> np.ndarray:

@@ -1,6 +1,7 @@
 """ManTra-Net (Wu, AbdAlmageed, Natarajan, CVPR 2019): its runs, tables, figures and claims."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..claims import (
     waiting,
 )
 from ..distortions import CORRELATION_PX, DISTORTIONS
-from ..registry import Claim, Figure, Run, Source, Table
+from ..registry import Claim, Figure, Run, Source
 from ..resampling import DRAWS, Missing
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Sources
@@ -260,39 +261,36 @@ _AUC = (
 )
 
 
-def _table(
-    number: int, caption: str, protocol: str, sources: Sources, why: str = "reported only"
-) -> Table:
-    cells = tables.cells(PAPER, f"Table {number}", sources, why)
-    return Table(f"{PAPER}/table-{number}", f"Table {number}", caption, protocol, cells)
-
+_table = partial(tables.table, PAPER)
 
 TABLES = (
-    _table(1, "Earlier forgery detectors of four years", "quoted facts; nothing to run", {}),
+    _table("1", "Earlier forgery detectors of four years", "quoted facts; nothing to run", {}),
     _table(
-        2,
+        "2",
         "Three IMC backbones compared on seven families",
         f"{_ACCURACY}; parameters in thousands at the paper's width",
         _table_2(),
     ),
-    _table(3, "First-layer choice", _ACCURACY, _table_3(), "a setting, not a measurement"),
+    _table("3", "First-layer choice", _ACCURACY, _table_3(), "a setting, not a measurement"),
     _table(
-        4,
+        "4",
         "IMC accuracy by hierarchy level",
         _ACCURACY,
         _table_4(),
         "a coarser model does not predict finer classes",
     ),
-    _table(5, "Wider and deeper IMC-385 networks", _ACCURACY.replace("top-1", "top-k"), _table_5()),
-    _table(6, "Anomaly features compared", _F1, _table_6()),
     _table(
-        7,
+        "5", "Wider and deeper IMC-385 networks", _ACCURACY.replace("top-1", "top-k"), _table_5()
+    ),
+    _table("6", "Anomaly features compared", _F1, _table_6()),
+    _table(
+        "7",
         "Three ways to train the trace features",
         f"{_F1}; image AUC of the mean of the map; stand-ins for [31] and [27]",
         _table_7(),
         "a setting, not a measurement",
     ),
-    _table(8, "Against earlier methods", _AUC, _table_8()),
+    _table("8", "Against earlier methods", _AUC, _table_8()),
 )
 
 # Figures ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """PSCC-Net (Liu, Liu, Chen, Liu, TCSVT 2022): its runs, tables, figures and claims."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from .. import figures, tables
 from ..claims import above, close, higher, separates
-from ..registry import Claim, Figure, Run, Source, Table
+from ..registry import Claim, Figure, Run, Source
 from ..standins import DEGRADATIONS
 from ..tables import Sources
 
@@ -190,12 +191,7 @@ def _table_7() -> Sources:
     return cells
 
 
-def _table(
-    number: str, caption: str, protocol: str, sources: Sources, why: str = "reported only"
-) -> Table:
-    cells = tables.cells(PAPER, f"Table {number}", sources, why)
-    return Table(f"{PAPER}/table-{number.lower()}", f"Table {number}", caption, protocol, cells)
-
+_table = partial(tables.table, PAPER)
 
 TABLES = (
     _table("I", "Test sets and splits", "images of our stand-in", _table_1(), "a quoted fact"),

@@ -31,8 +31,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..batch import Batch, Prediction
-from ..errors import RegistryError, WeightsError
-from ..layers import BayarConv2d, SRMConv2d, SymmetricConv2d, glorot, pad_symmetric
+from ..errors import RegistryError
+from ..layers import BayarConv2d, SRMConv2d, SymmetricConv2d, glorot, pad_symmetric, require_tensors
 from ..manipulations import CLASSES, HIERARCHY
 from . import Departure
 
@@ -391,6 +391,11 @@ def loss(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
 # The released network
 
 
+REMEDY = (
+    "Give the state dict of the converted PyTorch weights; the authors' Keras file is not read."
+)
+
+
 def load_released(state: Mapping[str, Tensor]) -> Model:
     """The public PyTorch port's network with its tensors, as that port names them.
 
@@ -400,7 +405,8 @@ def load_released(state: Mapping[str, Tensor]) -> Model:
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     model = Model(Config.released()).eval()
     names = released_names(model)
-    _check_released(state, {names[ours]: t for ours, t in model.state_dict().items()})
+    wanted = {names[ours]: tensor for ours, tensor in model.state_dict().items()}
+    require_tensors(state, wanted, "the port's ManTra-Net", REMEDY)
     model.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
     return model
 
@@ -421,19 +427,6 @@ def released_names(model: Model) -> dict[str, str]:
         if name.startswith("trace.body."):
             names[name] = name.replace("trace.body.", "IMTFE.middle_and_last_block.")
     return names
-
-
-def _check_released(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    for name in [*expected, *sorted(found)]:
-        shape, got = expected.get(name, "nothing"), found.get(name, "absent")
-        if got != shape:
-            raise WeightsError(
-                f"These are not the port's ManTra-Net weights: {name} is {got}, "
-                f"expected {shape}. Give the state dict of the converted "
-                "PyTorch weights; the authors' Keras file is not read."
-            )
 
 
 DEPARTURES = (

@@ -37,7 +37,7 @@ from ..backbones import hrnet
 from ..backbones.hrnet import resize
 from ..batch import Batch, Prediction
 from ..errors import RegistryError, WeightsError
-from ..layers import ConvNorm
+from ..layers import ConvNorm, require_tensors
 from . import Departure
 
 SCALES = (1, 2, 3, 4)  # finest first
@@ -299,21 +299,11 @@ def load_released(states: Mapping[str, Mapping[str, Tensor]]) -> Model:
                 f"PSCC-Net's weights lack the part {theirs}. Expected the state dicts of "
                 f"{', '.join(PARTS)}. Give all three files of the authors."
             )
-        _load_part(theirs, model.get_submodule(ours), hrnet.renamed(states[theirs]))
+        part, state = model.get_submodule(ours), hrnet.renamed(states[theirs])
+        remedy = "Give the authors' published files."
+        require_tensors(state, part.state_dict(), f"PSCC-Net's {theirs}", remedy)
+        part.load_state_dict(state)
     return model
-
-
-def _load_part(part: str, module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    for name in [*expected, *sorted(found)]:
-        shape, got = expected.get(name, "nothing"), found.get(name, "absent")
-        if got != shape:
-            raise WeightsError(
-                f"These are not PSCC-Net's {part} weights: {name} is {got}, expected {shape}. "
-                "Give the authors' published files."
-            )
-    module.load_state_dict(dict(state))
 
 
 DEPARTURES = (
