@@ -21,7 +21,8 @@ module only ever needs those before it::
     roc, metrics           counting over scores; every name carries its protocol
     profiles, registry     how much of everything; what a run, table, figure, claim is
     jobs, train            a run's network, files and weights; one loop
-    traces, evaluate       one row per image: of trace extractors, of all
+    traces, responses      one row per image: of trace extractors, of correlation modules
+    evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out
     pictures               what figures show of trained networks
     resampling, claims     how sure stored rows are; how claims are judged

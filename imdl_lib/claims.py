@@ -8,25 +8,14 @@ fewer samples than its profile's minimum is *inconclusive (budget)*, never *not 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from . import datasets, profiles, standins, tables
 from .manipulations import HIERARCHY
-from .registry import Source, Verdict
-from .resampling import (
-    DRAWS,
-    TAIL,
-    Missing,
-    difference,
-    drawn_difference,
-    drawn_means,
-    interval,
-    mean_of,
-    values,
-)
+from .registry import VERDICTS, Source, Verdict
+from .resampling import TAIL, Missing, difference, drawn, mean_of, range_over, values
 
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
@@ -76,7 +65,7 @@ def close(tolerance: float | int, *sources: Source) -> Judge:
     """Any two sources differ by at most ``tolerance``."""
 
     def rule(profile: str, runs: list[str]) -> Verdict:
-        means = {s: float(values(profile, s)["value"].mean()) for s in sources}
+        means = {s: drawn(profile, s)[0].observed for s in sources}
         best, worst = max(means, key=means.get), min(means, key=means.get)
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
@@ -100,7 +89,7 @@ def _beside(level: float | int, sources: tuple[Source, ...], side: int) -> Judge
     def rule(profile: str, runs: list[str]) -> Verdict:
         verdicts, said = [], []
         for source in sources:
-            got = mean_of(values(profile, source)["value"].to_numpy())
+            got = drawn(profile, source)[0].interval
             over, under = got.low > level, got.high < level
             held, failed = (over, under) if side > 0 else (under, over)
             verdicts.append(HELD if held else FAILED if failed else OPEN)
@@ -116,17 +105,40 @@ def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Ju
     def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
         for other in others:
-            changes = [
-                drawn_difference(profile, a, b) for a, b in zip(first, other, strict=True)
-            ]  # paired run against run: both saw the same images
-            (mean, drawn, n), (less, drawn_less, m) = changes
-            change = interval(mean - less, drawn - drawn_less, min(n, m))
+            gaps = [drawn(profile, a, b) for a, b in zip(first, other, strict=True)]
+            (a, b), (c, d) = gaps  # paired run against run: both saw the same images
+            change = ((a - b) - (c - d)).interval
             verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
             gaps = f"gap of {_name(first[0], other[0])} - gap of {_name(other[0], first[0])}"
             said.append(f"{gaps} {change}")
         return decided(profile, verdicts, said, runs)
 
     return _judge((source for pair in (first, *others) for source in pair), rule)
+
+
+def steadier(*pairs: tuple[Source, Source]) -> Judge:
+    """Each first source varies less with the size of the forged region than its second.
+
+    How much it varies is the range of its means over the quarters of the images by that size.
+    """
+
+    def rule(profile: str, runs: list[str]) -> Verdict:
+        said, verdicts = [], []
+        for a, b in pairs:
+            first, second = (values(profile, source).set_index("key") for source in (a, b))
+            share = values(profile, replace(a, column="forged_share")).set_index("key")
+            both = first.join(second, rsuffix="_b", how="inner").join(share, rsuffix="_share")
+            quarter = np.argsort(np.argsort(both["value_share"].to_numpy())) * 4 // len(both)
+            ours, theirs = (range_over(both[n].to_numpy(), quarter) for n in ("value", "value_b"))
+            change = (ours - theirs).interval
+            verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
+            said.append(
+                f"{a.set}: range over areas {_name(a, b)} {ours.observed:.1f}, "
+                f"{_name(b, a)} {theirs.observed:.1f}, difference {change}"
+            )
+        return decided(profile, verdicts, said, runs)
+
+    return _judge((source for pair in pairs for source in pair), rule)
 
 
 def series(
@@ -142,17 +154,11 @@ def series(
         said, verdicts = [], []
         for points in lines:
             x = np.array(list(points))
-            samples = [values(profile, s).set_index("key")["value"] for s in points.values()]
-            shared = pd.concat(samples, axis=1, join="inner").to_numpy()
-            rng = np.random.default_rng(0)
-            drawn = (
-                drawn_means(shared, rng)
-                if len(shared)
-                else np.stack([drawn_means(sample.to_numpy(), rng) for sample in samples], 1)
-            )
-            share = float(np.mean([measure(x, y)[0] for y in drawn]))
+            found = drawn(profile, *points.values())
+            each = np.stack([point.resampled for point in found], 1)
+            share = float(np.mean([measure(x, y)[0] for y in each]))
             verdicts.append(by_share(share))
-            evidence = measure(x, np.array([sample.mean() for sample in samples]))[1]
+            evidence = measure(x, np.array([point.observed for point in found]))[1]
             said.append(f"{evidence}; so in {share:.0%} of resamples")
         return decided(profile, verdicts, said, runs)
 
@@ -164,24 +170,34 @@ def by_share(share: float) -> str:
     return HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN
 
 
-def separates(level: float | int, run: str, set: str) -> Judge:
-    """The AUC (percent) of a run's image scores for forged against authentic is above ``level``."""
-    sources = [Source(run, set, column) for column in ("score", "forged_share")]
+def recorded(rule: Callable[..., tuple[str, str]], *runs: str) -> Judge:
+    """A verdict from what the runs' records say: ``rule(record, ...) -> (verdict, evidence)``."""
 
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        score, share = (values(profile, source) for source in sources)
-        both = score.merge(share, on="key", suffixes=("", "_share"))
-        is_forged = both["value_share"].to_numpy() > 0
-        forged, authentic = (both["value"].to_numpy()[which] for which in (is_forged, ~is_forged))
-        won = (forged[:, None] > authentic) + 0.5 * (forged[:, None] == authentic)
-        rng = np.random.default_rng(0)
-        weights = [rng.multinomial(n, np.full(n, 1 / n), DRAWS) / n for n in won.shape]
-        drawn = 100 * ((weights[0] @ won) * weights[1]).sum(1)
-        got = interval(100 * won.mean(), drawn, len(both))
-        verdict = HELD if got.low > level else FAILED if got.high < level else OPEN
-        return decided(profile, [verdict], [f"{set} image AUC {got}, level {level:g}"], runs)
+    def judge(profile: str) -> Verdict:
+        found = [tables.records(profile, run) for run in runs]
+        for run, records in zip(runs, found, strict=True):
+            if not records:
+                raise Missing(Source(run, "run", ""), real=False)
+        return Verdict(*rule(*(records[0] for records in found)))
 
-    return _judge(sources, rule)
+    return Judge(frozenset(runs), judge)
+
+
+def both(*judges: Judge) -> Judge:
+    """Several rules that must all hold."""
+
+    def rule(profile: str) -> Verdict:
+        said = [judge(profile) for judge in judges]
+        order = [v for v in VERDICTS if v != HELD]
+        worst = next((v for v in order if v in {one.verdict for one in said}), HELD)
+        return Verdict(worst, "; ".join(one.evidence for one in said))
+
+    return Judge(frozenset().union(*(judge.runs for judge in judges)), rule)
+
+
+def unjudged(why: str) -> Judge:
+    """A claim that nothing here can decide, with the reason."""
+    return Judge(frozenset(), lambda profile: Verdict("not yet judged", why))
 
 
 def waiting(*sets: str) -> Judge:
@@ -199,8 +215,13 @@ def waiting(*sets: str) -> Judge:
 def _name(source: Source, other: Source) -> str:
     """What tells a source from the other one."""
     if source.run != other.run:
-        return source.run.split("/")[1] + ("" if source.set == other.set else f" on {source.set}")
-    return source.set if source.set != other.set else source.column
+        (_, short), (_, theirs) = source.run.split("/"), other.run.split("/")
+        name = source.run if short == theirs else short
+        return name if source.set == other.set else f"{name} on {source.set}"
+    for name in ("set", "column", "kind"):
+        if getattr(source, name) != getattr(other, name):
+            return getattr(source, name)
+    return source.set
 
 
 def decided(
@@ -234,7 +255,7 @@ def at_chance(profile: str, run: str) -> bool:
     if "correct_0" in found:
         column, chance, sets = "correct_0", LARGEST_FAMILY, ["operations"]
     else:
-        column, chance, sets = "pixel_auc", 0.5, [n for n in standins.SETS if _is_training_like(n)]
+        column, chance, sets = "pixel_auc", 0.5, _like_training(set(found["set"]))
     if column not in found:
         return False
     sample = found.loc[found["set"].isin(sets), column].dropna().to_numpy()
@@ -244,8 +265,10 @@ def at_chance(profile: str, run: str) -> bool:
     return got.low <= chance
 
 
-def _is_training_like(name: str) -> bool:
-    return name.startswith("four_kinds") and not standins.SETS[name].distortion
+def _like_training(names: set[str]) -> list[str]:
+    """Sets forged as training images are; where a run has none, all that are not distorted."""
+    plain = [n for n in names & standins.SETS.keys() if not standins.SETS[n].distortion]
+    return [name for name in plain if name.startswith("four_kinds")] or plain
 
 
 def below_budget(profile: str, runs: list[str]) -> bool:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files, jobs, metrics, standins, traces, train
+from . import datasets, files, jobs, metrics, responses, standins, traces, train
 from .distortions import distort
 from .forge import ForgedSet, forge
 from .jobs import Job
@@ -122,6 +122,8 @@ def score_set(model: nn.Module, job: Job, name: str) -> Scored:
     """Rows of one set for one network."""
     if isinstance(model, mantranet.ImcModel):
         return Scored(_score_traces(model, job, name), [])
+    if name == responses.SET:
+        return Scored(responses.score(model, _forged(job, name)), [])
     half = train.precision(job.profile.precision) == "bf16-mixed"
     with torch.autocast(train.device_of(model).type, torch.bfloat16, half):
         return score_masks(model, samples(job, name))

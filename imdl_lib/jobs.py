@@ -26,7 +26,7 @@ from .registry import Run, identity
 
 VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
 VALIDATION_IMAGES = 512
-TIMED_PX, TIMED_TURNS = 256, 3  # of relative run times
+TIMED_PX = 256  # side of the image of relative run times
 
 
 Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is known
@@ -38,18 +38,65 @@ class Stage:
 
     model: Callable[[Mapping[str, Any], int], nn.Module]  # and of its training images' side
     loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: nothing to train
+    facts: Callable[[nn.Module, "Job"], dict[str, Any]] = lambda full, job: {}  # see `facts`
+
+
+@torch.inference_mode()
+def _relative_time(model: nn.Module, measure: nn.Module, turns: int) -> float:
+    """Best time of one forward as a share of another network's, taken in turns."""
+    image, best = torch.rand(1, 3, TIMED_PX, TIMED_PX), {}
+    for _ in range(turns):
+        for network in (model.eval(), measure.eval()):
+            began = time.perf_counter()
+            network(image)
+            spent = time.perf_counter() - began
+            best[network] = min(spent, best.get(network, spent))
+    return round(best[model] / best[measure], 3)
+
+
+def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
+    return {
+        "classes": manipulations.CLASSES[full.config.level],
+        "conv_layers": full.conv_layers,
+        "receptive_field_px": full.receptive_field_px,
+    }
+
+
+def _pscc_net_facts(full: pscc_net.Model, job: "Job") -> dict[str, Any]:
+    paper, turns = pscc_net.Model(pscc_net.Config()), job.profile.timed_turns
+    found: dict[str, Any] = {"relative_time": _relative_time(full, paper, turns)}
+    if job.run.keep:
+        theirs = mantranet.Model(mantranet.Config())
+        found["relative_time_of_mantranet"] = _relative_time(theirs, paper, turns)
+    if full.config.last_scale > 1:
+        found["early_exit_identical"] = _stops_with_the_same_masks(full)
+    return found
+
+
+@torch.inference_mode()
+def _stops_with_the_same_masks(stopped: pscc_net.Model) -> bool:
+    """Whether the masks before an early exit are those of the whole network, bit for bit."""
+    whole = pscc_net.Model(replace(stopped.config, last_scale=1)).eval()
+    stopped.eval().load_state_dict(whole.state_dict())
+    image = torch.rand(1, 3, 64, 64)
+    early, all_maps = stopped(image).maps, whole(image).maps
+    names = [name for name in early if name.startswith("mask")]
+    return all(torch.equal(early[name], all_maps[name]) for name in names)
 
 
 STAGES: dict[str, Stage] = {
     "mantranet.imc": Stage(
-        lambda c, px: mantranet.ImcModel(mantranet.Config(**c)), lambda c: mantranet.imc_loss
+        lambda c, px: mantranet.ImcModel(mantranet.Config(**c)),
+        lambda c: mantranet.imc_loss,
+        _imc_facts,
     ),
     "mantranet": Stage(
         lambda c, px: mantranet.Model(mantranet.Config(**c)), lambda c: mantranet.loss
     ),
     "pscc_net": Stage(
-        lambda c, px: pscc_net.Model(pscc_net.Config(size_px=px, **c)),
+        lambda c, px: pscc_net.Model(pscc_net.Config(**{"size_px": px, **c})),
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
+        _pscc_net_facts,
     ),
     "baseline.ela": Stage(lambda c, px: baselines.Classical(ela.score_map)),
     "baseline.noi1": Stage(lambda c, px: baselines.Classical(noi1.score_map)),
@@ -195,27 +242,8 @@ def facts(job: Job) -> dict[str, Any]:
     if not stage.loss:
         return {}
     full = stage.model(job.run.config, PAPER.size_px)
-    found: dict[str, Any] = {"paper_parameters": sum(p.numel() for p in full.parameters())}
-    if job.run.stage == "mantranet.imc":
-        found["classes"] = manipulations.CLASSES[full.config.level]
-        found["conv_layers"] = full.conv_layers
-        found["receptive_field_px"] = full.receptive_field_px
-    if job.run.stage == "pscc_net":
-        found["relative_time"] = round(_relative_time(full, stage.model({}, PAPER.size_px)), 3)
-    return found
-
-
-@torch.inference_mode()
-def _relative_time(model: nn.Module, measure: nn.Module) -> float:
-    """Best time of one forward as a share of another network's, taken in turns."""
-    image, best = torch.rand(1, 3, TIMED_PX, TIMED_PX), {}
-    for _ in range(TIMED_TURNS):
-        for network in (model.eval(), measure.eval()):
-            began = time.perf_counter()
-            network(image)
-            spent = time.perf_counter() - began
-            best[network] = min(spent, best.get(network, spent))
-    return best[model] / best[measure]
+    count = sum(p.numel() for p in full.parameters())
+    return {"paper_parameters": count, **stage.facts(full, job)}
 
 
 def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:

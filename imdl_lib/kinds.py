@@ -130,6 +130,15 @@ def copy_move(draw: Draw) -> Forged:
     return paste(host.image, host.image, draw.object(host), draw.rng)
 
 
+def copy_and_source(draw: Draw) -> Forged:
+    """A copy-move whose region 1 is the copy and region 2 what is left to be seen of its source."""
+    host = draw.pair()[0]
+    mask = draw.object(host)
+    made = paste(host.image, host.image, mask, draw.rng)
+    regions = np.where(mask & (made.regions == 0), np.uint8(2), made.regions)
+    return Forged(made.image, regions)
+
+
 def removal(draw: Draw) -> Forged:
     """A region filled in from its surroundings."""
     host = draw.pair()[0]
@@ -190,6 +199,7 @@ KINDS: dict[str, Callable[[Draw], Forged]] = {
     "pristine": pristine,
     "splice": splice,
     "copy_move": copy_move,
+    "copy_and_source": copy_and_source,
     "removal": removal,
     "enhancement": enhancement,
     "two_regions": two_regions,

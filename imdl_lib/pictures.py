@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import evaluate, manipulations, standins, traces, train
+from . import evaluate, manipulations, responses, standins, traces, train
 from .backbones import hrnet
 from .forge import ForgedSet, forge
 from .jobs import Job
@@ -54,9 +54,7 @@ def masks_over_scales(job: Job, images: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def responses(
-    job: Job, images: np.ndarray, points: np.ndarray, scale: int = 3
-) -> dict[str, np.ndarray]:
+def looks(job: Job, images: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
     """What chosen pixels of each image look at, and channel 1 of X and Y_c (PSCC-Net, fig. 9).
 
     Args:
@@ -66,23 +64,14 @@ def responses(
         ``response`` (N, P, h, w) and ``X``, ``Y_c`` (N, h, w), each map scaled to [0, 1].
     """
     model = train.load(job)
-    sccm = model.masks.get_submodule(f"getmask{scale}")
-    seen: list[torch.Tensor] = []
-    handle = sccm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    with torch.inference_mode():
-        model(train.to_tensor(images).to(train.device_of(model)))
-        handle.remove()
-        (x,) = seen
-        height, width = x.shape[2:]
-        # a place of the folded map stands for one pixel of each band of rows
-        place = torch.arange(height * width) % (height * width // sccm.r**2)
-        at = points * (height, width) // images.shape[1:3]
-        number = torch.from_numpy(at[..., 0] * width + at[..., 1])
-        rows = [sccm.response(x[i : i + 1], place[number[i]])[0] for i in range(len(x))]
-        response = torch.stack(rows)[:, :, place].unflatten(2, (height, width))
-        channel = sccm.channelwise(x)[:, 0]
-    maps = {"response": response, "X": x[:, 0], "Y_c": channel}
-    return {name: _scaled(values) for name, values in maps.items()}
+    module, x = responses.sccm(model), responses.gated(model, images)
+    height, width = x.shape[2:]
+    at = points * (height, width) // images.shape[1:3]
+    number = torch.from_numpy(at[..., 0] * width + at[..., 1])
+    rows = [responses.response(module, x[i : i + 1])[number[i]] for i in range(len(x))]
+    channel = module.channelwise(x)[:, 0].detach()
+    maps = {"response": torch.stack(rows).unflatten(2, (height, width)), "X": x[:, 0]}
+    return {name: _scaled(values) for name, values in (maps | {"Y_c": channel}).items()}
 
 
 def _scaled(maps: torch.Tensor) -> np.ndarray:

@@ -24,6 +24,7 @@ class Profile:
     released_samples: int  # samples seen, released localization models
     minimum_samples: int  # below this a failed claim is inconclusive (budget)
     test_count: int  # images per test set, before a set's own factor
+    timed_turns: int  # forwards of which a run time is the best
     seeds: tuple[int, ...]
     precision: str  # "32-true" or "auto": bf16 where the hardware has it
 
@@ -44,6 +45,7 @@ QUICK = Profile(
     released_samples=256,
     minimum_samples=20_000,
     test_count=8,
+    timed_turns=1,
     seeds=(0,),
     precision="32-true",
 )
@@ -64,6 +66,7 @@ STANDARD = Profile(
     released_samples=12_000,
     minimum_samples=100_000,
     test_count=128,
+    timed_turns=10,
     seeds=(0,),
     precision="auto",
 )
@@ -84,6 +87,7 @@ PAPER = Profile(
     released_samples=12_000_000,
     minimum_samples=100_000,
     test_count=5_000,
+    timed_turns=10,
     seeds=(0, 1, 2),
     precision="auto",
 )

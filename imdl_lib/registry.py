@@ -97,6 +97,7 @@ class Source:
     column: str
     scale: float | int = 100.0
     real: bool = False  # the set is the published one, not a stand-in
+    kind: str = ""  # only images of this kind, such as "pristine"
 
 
 @dataclass(frozen=True)

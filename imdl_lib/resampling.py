@@ -10,6 +10,7 @@ from .registry import Source
 
 DRAWS = 1000
 TAIL = 0.025  # of the draws, on each side of a 95 % interval
+SCORES = {"image_auc": "score", "image_auc_of_mean": "mean_of_map"}  # AUC: what it ranks images by
 
 
 class Missing(Exception):
@@ -23,19 +24,23 @@ class Missing(Exception):
 def values(profile: str, source: Source) -> pd.DataFrame:
     """The source's rows: ``key`` (set and image) and ``value``, undefined ones left out.
 
-    An image's value is its mean over seeds.
+    An image's value is its mean over seeds. Rows of an image-level AUC are scores, with a third
+    column ``forged``.
 
     Raises:
         Missing: there are none.
     """
     found = tables.rows(profile, source.run)
+    column = SCORES.get(source.column, source.column)
     if len(found):
-        found = found[tables.in_set(found["set"], source.set)]
-    if not len(found) or source.column not in found or found[source.column].isna().all():
+        found = found[tables.chosen(found, source)]
+    if not len(found) or column not in found or found[column].isna().all():
         raise Missing(source, source.set not in standins.SETS and "*" not in source.set)
-    key = found["set"].map(_scenes) + "/" + found["image"]
-    out = pd.DataFrame({"key": key, "value": found[source.column] * source.scale}).dropna()
-    return out.groupby("key", sort=False, as_index=False)["value"].mean()
+    out = pd.DataFrame({"key": found["set"].map(_scenes) + "/" + found["image"]})
+    out["value"] = found[column] * source.scale
+    if source.column in SCORES:
+        out["forged"] = found["forged_share"] > 0
+    return out.dropna().groupby("key", sort=False, as_index=False).mean()
 
 
 def _scenes(name: str) -> str:
@@ -57,34 +62,79 @@ class Difference:
         return f"{self.mean:+.1f} [{self.low:+.1f}, {self.high:+.1f}] on {self.images} images"
 
 
-def difference(profile: str, a: Source, b: Source) -> Difference:
-    """Mean of ``a`` less mean of ``b``; paired where keys are shared."""
-    return interval(*drawn_difference(profile, a, b))
+@dataclass(frozen=True)
+class Drawn:
+    """A mean, or an AUC in percent, as it was and as it is in each resample of the images."""
+
+    observed: float
+    resampled: np.ndarray  # (DRAWS,)
+    images: int
+
+    def __sub__(self, other: "Drawn") -> "Drawn":
+        change = self.resampled - other.resampled
+        return Drawn(self.observed - other.observed, change, min(self.images, other.images))
+
+    @property
+    def interval(self) -> Difference:
+        """The value with its 95 % interval."""
+        low, high = np.quantile(self.resampled, [TAIL, 1 - TAIL])
+        return Difference(float(self.observed), float(low), float(high), self.images)
 
 
-def drawn_difference(profile: str, a: Source, b: Source) -> tuple[float, np.ndarray, int]:
-    """The difference, as it was and as it is drawn, and its number of images."""
+def drawn(profile: str, *sources: Source) -> list[Drawn]:
+    """Each source over resampled images; those that all sources share are resampled together."""
+    samples = [values(profile, source) for source in sources]
+    shared = set.intersection(*(set(sample["key"]) for sample in samples))
+    if shared:  # in one order, so that equal draws are equal images
+        samples = [s[s["key"].isin(shared)].sort_values("key", kind="stable") for s in samples]
     rng = np.random.default_rng(0)
-    left, right = values(profile, a), values(profile, b)
-    both = left.merge(right, on="key")
-    if len(both):
-        change = (both["value_x"] - both["value_y"]).to_numpy()
-        return change.mean(), drawn_means(change, rng), len(both)
-    x, y = left["value"].to_numpy(), right["value"].to_numpy()
-    return x.mean() - y.mean(), drawn_means(x, rng) - drawn_means(y, rng), min(len(x), len(y))
+    weights = _weights(len(samples[0]), rng)
+    found = []
+    for sample in samples:
+        if not shared and found:
+            weights = _weights(len(sample), rng)
+        found.append(_drawn(sample, weights))
+    return found
 
 
-def drawn_means(sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Means of ``DRAWS`` resamples of the rows of a sample."""
-    return sample[rng.integers(len(sample), size=(DRAWS, len(sample)))].mean(1)
+def _weights(count: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each image is in each resample, the first one being the sample itself."""
+    return np.vstack([np.ones(count), rng.multinomial(count, np.full(count, 1 / count), DRAWS)])
 
 
-def interval(mean: float, drawn: np.ndarray, images: int) -> Difference:
-    """A mean with the interval of what was drawn."""
-    low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-    return Difference(float(mean), float(low), float(high), images)
+def _drawn(sample: pd.DataFrame, weights: np.ndarray) -> Drawn:
+    value = sample["value"].to_numpy()
+    if "forged" in sample:
+        means = 100 * _auc(value, sample["forged"].to_numpy() > 0, weights)
+    else:
+        means = weights @ value / len(value)
+    return Drawn(float(means[0]), means[1:], len(value))
+
+
+def _auc(score: np.ndarray, forged: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """AUC of forged against authentic images in each resample; NaN where one class is missing."""
+    positive, negative = score[forged][:, None], score[~forged]
+    won = (positive > negative) + 0.5 * (positive == negative)
+    ours, theirs = weights[:, forged], weights[:, ~forged]
+    return ((ours @ won) * theirs).sum(1) / (ours.sum(1) * theirs.sum(1))
+
+
+def range_over(value: np.ndarray, group: np.ndarray) -> Drawn:
+    """How far apart the means of groups of images are, largest less smallest."""
+    member = np.eye(group.max() + 1)[group]
+    weights = _weights(len(value), np.random.default_rng(0))
+    means = (weights @ (member * value[:, None])) / (weights @ member)
+    ranges = np.ptp(means, axis=1)
+    return Drawn(float(ranges[0]), ranges[1:], len(value))
+
+
+def difference(profile: str, a: Source, b: Source) -> Difference:
+    """Mean of ``a`` less mean of ``b``; paired where images are shared."""
+    first, second = drawn(profile, a, b)
+    return (first - second).interval
 
 
 def mean_of(sample: np.ndarray) -> Difference:
     """A sample's mean with its interval."""
-    return interval(sample.mean(), drawn_means(sample, np.random.default_rng(0)), len(sample))
+    weights = _weights(len(sample), np.random.default_rng(0))
+    return _drawn(pd.DataFrame({"value": sample}), weights).interval

@@ -178,6 +178,26 @@ _ABLATIONS = (
     ),
 )
 
+_SIZES = tuple(
+    StandIn(
+        f"sizes/{factor}",
+        ("splice", "copy_move", "removal"),
+        f"forgeries of {factor} times the side of the training images (PSCC-Net, sec. IV-A3)",
+        size_factor=float(factor),
+        count_factor=0.75,
+        seed=1060 + factor,
+    )
+    for factor in (1, 2, 4)
+)
+
+_COPIES = StandIn(
+    "copies",
+    ("copy_and_source", "pristine"),
+    "copies whose sources are known, to see where a network looks (PSCC-Net, fig. 9)",
+    size_factor=2.0,
+    seed=1065,
+)
+
 _MAJORITY = StandIn(
     "majority",
     ("enhancement",),
@@ -228,7 +248,10 @@ _SENSITIVITY = tuple(
 
 SETS: dict[str, StandIn] = {
     s.name: s
-    for s in (*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _MIXED, *_DISTORTED, *_SENSITIVITY)
+    for s in (
+        *(*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _MIXED, *_SIZES, _COPIES),
+        *(*_DISTORTED, *_SENSITIVITY),
+    )
 }
 
 

@@ -84,14 +84,19 @@ def per_seed(profile: str, source: Source) -> np.ndarray:
     found = rows(profile, source.run, name)
     if source.column not in found:
         return np.array([])
-    chosen = found[in_set(found["set"], source.set)]
-    by_set = chosen.groupby(["seed", "set"])[source.column].mean()
+    by_set = found[chosen(found, source)].groupby(["seed", "set"])[source.column].mean()
     return source.scale * by_set.groupby("seed").mean().to_numpy()
 
 
 def in_set(names: pd.Series, wanted: str) -> pd.Series:
     """Which rows are of a set, or of any set below ``<name>/*``."""
     return names.str.startswith(wanted[:-1]) if wanted.endswith("/*") else names == wanted
+
+
+def chosen(found: pd.DataFrame, source: Source) -> pd.Series:
+    """Which rows a source is about."""
+    own = in_set(found["set"], source.set)
+    return own & (found["kind"] == source.kind) if source.kind else own
 
 
 Sources = dict[tuple[str, str, str], tuple[Source, ...]]  # by row, column and metric

@@ -176,8 +176,11 @@ def claims(paper: str, profile: str = "standard") -> None:
                 (indent, f"{claim.place} · {said.evidence}"),
             ):
                 print(textwrap.fill(text, 105, initial_indent=first, subsequent_indent=indent))
-    rest = [claim.id.split("-")[1] for claim, said in judged if said.verdict == "not yet judged"]
-    print(f"Not yet judged: {', '.join(rest) or 'none'}")
+    rest = [(c.id.split("-")[1], v.evidence) for c, v in judged if v.verdict == "not yet judged"]
+    print(f"Not yet judged: {', '.join(number for number, _ in rest) or 'none'}")
+    for number, why in rest:
+        if why:
+            print(f"  {number}: {why}")
 
 
 def inventory() -> list[dict[str, str]]:

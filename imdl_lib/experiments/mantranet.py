@@ -20,7 +20,6 @@ from ..claims import (
     linear,
     narrower,
     rising,
-    separates,
     series,
     slower_than_pixels,
     waiting,
@@ -614,7 +613,7 @@ JUDGES: dict[str, Judge] = {
     "C24": higher(
         *((_pixel(_HR, name), _pixel(other, name)) for other in (_FR, _HF) for name in _DOMAINS)
     ),
-    "C25": separates(CHANCE, f"{PAPER}/half-random", "like_psbattles"),
+    "C25": above(CHANCE, _of("half-random", "like_psbattles", "image_auc")),
     "C26": above(
         80.0,
         *(_pixel("released", f"sensitivity/{name}") for name in ("GaussianBlur/k=3", *_NOISE)),

@@ -48,7 +48,7 @@ FOLDS = (4, 2, 2, 1)  # r of each scale, sec. IV-A3
 class Config:
     """Defaults are the paper's; ``released()`` is the network that the authors published."""
 
-    size_px: int = 256  # sec. IV-A3: features are resampled to this, its half, quarter and eighth
+    size_px: int | None = 256  # sec. IV-A3: features are resampled to this, its half, …; None: not
     last_scale: int = 1  # table V: masks down to this scale are predicted; 1 is the finest
     spatial: bool = True  # table V: spatial attention (SA)
     channelwise: bool = True  # table V: channel-wise attention (CA)
@@ -56,6 +56,7 @@ class Config:
     scrambled: bool = False  # released: Y'_c is read in the wrong order of its axes
     balanced: bool = False  # released: classes of pixels and of images weigh the same
     mean_of_masks: bool = True  # eq. 5: a quarter of the sum; released: the sum
+    supervised: tuple[int, ...] = SCALES  # sec. III-C: masks that the loss looks at
     width: float = 1.0  # share of the backbone's channels; the paper's is 1
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class Config:
                 f"PSCC-Net's last_scale is {self.last_scale!r}, which does not exist. "
                 f"Choose from {', '.join(map(str, SCALES))}."
             )
-        if self.size_px % 32:
+        if self.size_px and self.size_px % 32:
             raise RegistryError(
                 f"PSCC-Net's size_px is {self.size_px}. Expected a multiple of 32, "
                 "so that three halvings and the folds fit."
@@ -166,6 +167,8 @@ class Masks(nn.Module):
 
     def resampled(self, features: list[Tensor]) -> list[Tensor]:
         """Features at fixed sizes, so that cost and scale do not grow with the image."""
+        if self.config.size_px is None:
+            return features
         sides = [self.config.size_px >> number for number in range(len(features))]
         return [
             x if x.shape[2:] == (side, side) else resize(x, (side, side))
@@ -261,11 +264,11 @@ def loss(prediction: Prediction, batch: Batch, config: Config = DEFAULT) -> dict
         weight = torch.where(label > 0, 4 / 3, 4.0)
         per_image = per_image * weight / weight.mean()
     terms = {"score": per_image.mean()}
-    wanted = targets(batch, prediction)
-    for scale, target in wanted.items():
-        logits = prediction.maps[f"logits{scale}"]
-        share = 1 / len(SCALES) if config.mean_of_masks else 1.0
-        terms[f"mask{scale}"] = share * _pixel_loss(logits, target, config.balanced)
+    share = 1 / len(SCALES) if config.mean_of_masks else 1.0
+    for scale, target in targets(batch, prediction).items():
+        if scale in config.supervised:
+            logits = prediction.maps[f"logits{scale}"]
+            terms[f"mask{scale}"] = share * _pixel_loss(logits, target, config.balanced)
     return terms
 
 
