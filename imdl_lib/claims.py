@@ -8,14 +8,14 @@ fewer samples than its profile's minimum is *inconclusive (budget)*, never *not 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import datasets, profiles, standins, tables
 from .manipulations import HIERARCHY
 from .registry import VERDICTS, Source, Verdict
-from .resampling import TAIL, Missing, difference, drawn, mean_of, range_over, values
+from .resampling import TAIL, Missing, difference, drawn, drawn_ranges, mean_of
 
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
@@ -119,17 +119,13 @@ def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Ju
 def steadier(*pairs: tuple[Source, Source]) -> Judge:
     """Each first source varies less with the size of the forged region than its second.
 
-    How much it varies is the range of its means over the quarters of the images by that size.
+    How much it varies is the range of its means over quarters of the images, sorted by that size.
     """
 
     def rule(profile: str, runs: list[str]) -> Verdict:
         said, verdicts = [], []
         for a, b in pairs:
-            first, second = (values(profile, source).set_index("key") for source in (a, b))
-            share = values(profile, replace(a, column="forged_share")).set_index("key")
-            both = first.join(second, rsuffix="_b", how="inner").join(share, rsuffix="_share")
-            quarter = np.argsort(np.argsort(both["value_share"].to_numpy())) * 4 // len(both)
-            ours, theirs = (range_over(both[n].to_numpy(), quarter) for n in ("value", "value_b"))
+            ours, theirs = drawn_ranges(profile, a, b)
             change = (ours - theirs).interval
             verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
             said.append(

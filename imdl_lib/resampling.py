@@ -1,6 +1,6 @@
 """What stored rows say, and how surely: values, means and differences, by bootstrap over images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -119,12 +119,19 @@ def _auc(score: np.ndarray, forged: np.ndarray, weights: np.ndarray) -> np.ndarr
     return ((ours @ won) * theirs).sum(1) / (ours.sum(1) * theirs.sum(1))
 
 
-def range_over(value: np.ndarray, group: np.ndarray) -> Drawn:
-    """How far apart the means of groups of images are, largest less smallest."""
-    member = np.eye(group.max() + 1)[group]
-    weights = _weights(len(value), np.random.default_rng(0))
-    means = (weights @ (member * value[:, None])) / (weights @ member)
-    ranges = np.ptp(means, axis=1)
+def drawn_ranges(profile: str, a: Source, b: Source, groups: int = 4) -> tuple[Drawn, Drawn]:
+    """Largest less smallest mean of either source over groups of images alike in forged area."""
+    share = values(profile, replace(a, column="forged_share", scale=1.0))
+    samples = [values(profile, s)[["key", "value"]] for s in (a, b)]
+    both = samples[0].merge(samples[1], on="key").merge(share, on="key")
+    rank = np.argsort(np.argsort(both["value"].to_numpy(), kind="stable"), kind="stable")
+    member = np.eye(groups)[rank * groups // len(both)]
+    weights = _weights(len(both), np.random.default_rng(0))
+    return tuple(_range(both[name].to_numpy(), member, weights) for name in ("value_x", "value_y"))
+
+
+def _range(value: np.ndarray, member: np.ndarray, weights: np.ndarray) -> Drawn:
+    ranges = np.ptp((weights @ (member * value[:, None])) / (weights @ member), axis=1)
     return Drawn(float(ranges[0]), ranges[1:], len(value))
 
 

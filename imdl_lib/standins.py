@@ -217,6 +217,14 @@ _CHOOSING = StandIn(
     seed=1050,
 )
 
+_CHOOSING_BOTH = replace(
+    _CHOOSING,
+    name="choosing_with_pristine",
+    kinds=(*_CHOOSING.kinds, "pristine"),
+    stands_for=f"{_CHOOSING.stands_for}; for networks that score images too",
+    seed=1051,
+)
+
 _MIXED = StandIn("four_kinds", FOUR_KINDS, "ManTra-Net's four synthetic kinds, mixed", seed=1040)
 
 _DISTORTED = tuple(
@@ -249,7 +257,8 @@ _SENSITIVITY = tuple(
 SETS: dict[str, StandIn] = {
     s.name: s
     for s in (
-        *(*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _MIXED, *_SIZES, _COPIES),
+        *(*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _CHOOSING_BOTH, _MIXED),
+        *(*_SIZES, _COPIES),
         *(*_DISTORTED, *_SENSITIVITY),
     )
 }

@@ -36,7 +36,7 @@ def test_masks_over_scales_have_the_images_size(model, images):
 def test_a_response_is_the_row_of_its_pixel_s_place(model, images):
     """Slowly: the place of a pixel is its number within its band of rows."""
     points = np.array([[[0, 0], [63, 63]], [[17, 40], [33, 5]]])
-    found = pictures.responses(JOB, images, points, scale=3)
+    found = pictures.looks(JOB, images, points)
     assert found["response"].shape == (2, 2, 8, 8)
     seen = []
     sccm = model.masks.getmask3
@@ -61,7 +61,7 @@ def test_a_response_is_the_row_of_its_pixel_s_place(model, images):
 
 
 def test_channels_before_and_after_attention_are_scaled(model, images):
-    found = pictures.responses(JOB, images, np.zeros((2, 3, 2), int))
+    found = pictures.looks(JOB, images, np.zeros((2, 3, 2), int))
     for name in ("X", "Y_c"):
         assert found[name].shape == (2, 8, 8)
         assert found[name].min() == 0 and found[name].max() == 1

@@ -126,5 +126,6 @@ def test_a_name_that_does_not_exist():
     assert str(caught.value) == (
         "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
         "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
-        "operations, operations_train, cameras, two_regions, majority, choosing, four_kinds."
+        "operations, operations_train, cameras, two_regions, majority, choosing, four_kinds, "
+            "copies."
     )
