@@ -121,8 +121,8 @@ def _auc(score: np.ndarray, forged: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 def drawn_ranges(profile: str, a: Source, b: Source, groups: int = 4) -> tuple[Drawn, Drawn]:
     """Largest less smallest mean of either source over groups of images alike in forged area."""
-    share = values(profile, replace(a, column="forged_share", scale=1.0))
     samples = [values(profile, s)[["key", "value"]] for s in (a, b)]
+    share = values(profile, replace(a, column="forged_share", scale=1.0))
     both = samples[0].merge(samples[1], on="key").merge(share, on="key")
     rank = np.argsort(np.argsort(both["value"].to_numpy(), kind="stable"), kind="stable")
     member = np.eye(groups)[rank * groups // len(both)]

@@ -23,7 +23,7 @@ def sccm(model: Model) -> SCCM:
 
 
 @torch.no_grad()
-def gated(model: Model, images: UInt8[np.ndarray, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+def gated(model: Model, images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B C h w"]:
     """What that module is given: X, the features under the coarser mask."""
     seen: list[Tensor] = []
     handle = sccm(model).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from imdl_lib import (
-    claims,
     datasets,
     experiments,
     figures,
@@ -103,7 +102,6 @@ def test_a_run_starts_from_one_whose_tensors_fit(run):
         assert not run.frozen and run.init_rate == 1
         return
     start = experiments.RUN_BY_ID[run.init_from]
-    assert not start.init_from  # no chain of three
     with torch.device("meta"):
         networks = [
             jobs.STAGES[r.stage].model({"width": 0.25, **r.config}, 64) for r in (run, start)
@@ -308,8 +306,9 @@ def test_a_claim_without_rows_is_not_judged(claim, workplace):
     if said.verdict == "needs data":  # of published sets alone
         return
     assert said.verdict == "not yet judged"
-    run = said.evidence.removesuffix(" is not scored yet")
-    assert run in experiments.RUN_BY_ID
+    if claim.judge.runs:
+        missing = said.evidence.split("; ")
+        assert {e.removesuffix(" is not scored yet") for e in missing} <= set(experiments.RUN_BY_ID)
 
 
 class Asked(Exception):
@@ -323,11 +322,10 @@ def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatc
 
     def values(profile, source):
         asked.append(source)
-        keys = [f"seed0/{source.set}/{i}" for i in range(4)]
-        return pd.DataFrame({"key": keys, "value": np.arange(4.0) * len(asked)})
+        keys = [f"seed0/{source.set}/{i}" for i in range(40)]
+        return pd.DataFrame({"key": keys, "value": np.arange(40.0) * len(asked)})
 
-    for module in (claims, resampling):
-        monkeypatch.setattr(module, "values", values)
+    monkeypatch.setattr(resampling, "values", values)
     claim.judge("standard")
     for source in asked:
         assert scored(source), source

@@ -31,7 +31,11 @@ def test_it_says_what_it_stands_for(name):
 
 def test_tests_are_of_test_photos_but_the_one_that_shows_the_training_split():
     other = {s.name: s.part for s in SETS.values() if s.part != "test"}
-    assert other == {"operations_train": "train", "choosing": "valid"}
+    assert other == {
+        "operations_train": "train",
+        "choosing": "valid",
+        "choosing_with_pristine": "valid",
+    }
 
 
 def test_what_chooses_checkpoints_is_no_test():
@@ -126,6 +130,6 @@ def test_a_name_that_does_not_exist():
     assert str(caught.value) == (
         "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
         "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
-        "operations, operations_train, cameras, two_regions, majority, choosing, four_kinds, "
-            "copies."
+        "operations, operations_train, cameras, two_regions, majority, choosing, "
+        "choosing_with_pristine, four_kinds, copies."
     )
