@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from . import metrics
-from .papers import mantranet
+from .papers import mantranet, pscc_net
 
 _FEATURE = torch.rand(2, 3, 9, 11, generator=torch.Generator().manual_seed(0)) ** 3
 
@@ -29,6 +30,38 @@ def _negated(answer: Callable[..., Any]) -> bool:
     return torch.allclose(answer(prob, mask), metrics.negate_when_mostly_forged(prob, mask))
 
 
+def _gate(answer: Callable[..., Any]) -> bool:
+    mask = torch.rand(2, 1, 5, 6, generator=torch.Generator().manual_seed(2))
+    expected = _FEATURE * pscc_net.resize(mask, _FEATURE.shape[2:])
+    return torch.allclose(answer(_FEATURE, mask), expected, atol=1e-5)
+
+
+def _fold(answer: Callable[..., Any]) -> bool:
+    x = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(3))
+    return all(answer(x, r).equal(pscc_net.folded(x, r)) for r in (1, 2, 4))
+
+
+@torch.no_grad()
+def _channel(answer: Callable[..., Any]) -> bool:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        sccm = pscc_net.SCCM(3, 2, pscc_net.Config())
+        x = torch.randn(2, 3, 6, 8)
+    rows = pscc_net.folded(x, sccm.r)
+    given = (conv(rows).flatten(2).mT for conv in (sccm.g, sccm.theta, sccm.phi))
+    expected = pscc_net.folded(sccm.channelwise(x), sccm.r).flatten(2).mT
+    return torch.allclose(answer(*given), expected, atol=1e-4)
+
+
+def _rule(answer: Callable[..., Any]) -> bool:
+    for found, alarms in ((31, 0), (20, 10), (5, 30)):  # of 40 forged and of 40 authentic
+        called = np.arange(80) % 40 < np.repeat([found, alarms], 40)
+        expected = metrics.image_auc(called.astype(np.float64), np.arange(80) < 40)
+        if abs(answer(found / 40, alarms / 40) - expected) > 1e-6:
+            return False
+    return True
+
+
 CHECKS: dict[str, tuple[Callable[[Callable[..., Any]], bool], str]] = {
     "mantranet/z-score": (
         _z_score,
@@ -42,6 +75,24 @@ CHECKS: dict[str, tuple[Callable[[Callable[..., Any]], bool], str]] = {
     "mantranet/negation": (
         _negated,
         "look at each image alone; exactly one half is not more than half",
+    ),
+    "pscc_net/gate": (
+        _gate,
+        "torch.nn.functional.interpolate brings the mask to the features' rows and columns: "
+        "bilinear, with its corners on theirs",
+    ),
+    "pscc_net/fold": (
+        _fold,
+        "no pixel moves in memory: a reshape to r^2 times the channels and 1/r of each side",
+    ),
+    "pscc_net/channel": (
+        _channel,
+        "compare columns of theta with columns of phi, all places summed; the softmax runs along "
+        "the last axis; g stands on the left",
+    ),
+    "pscc_net/file-type": (
+        _rule,
+        "draw the ROC curve: straight lines from (0, 0) over the rule's corner to (1, 1)",
     ),
 }
 
