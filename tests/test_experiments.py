@@ -13,6 +13,7 @@ import torch
 
 from imdl_lib import (
     claims,
+    crops,
     datasets,
     experiments,
     figures,
@@ -89,12 +90,14 @@ def test_a_run_names_what_exists(run):
     assert run.paper in experiments.PAPERS
     assert run.tests and len(run.tests) == len(set(run.tests))
     for name in run.tests:
-        assert name in standins.SETS or name in datasets.SPECS
+        assert name in standins.SETS or datasets.spec_of(name)
     assert set(run.kinds) <= set(KINDS)
     for sizes in profiles.PROFILES.values():
-        if run.kinds:
+        if run.is_trained:
             job = jobs.Job(run, sizes, 0, experiments.RUN_BY_ID)
-            check(replace(job.recipe("train"), sources=("packaged",)))
+            recipe = job.recipe("train")
+            real = recipe.kinds == crops.KINDS
+            check(recipe if real else replace(recipe, sources=("packaged",)))
 
 
 @EVERY_RUN
@@ -119,7 +122,7 @@ def test_a_run_starts_from_one_whose_tensors_fit(run):
 
 def test_identities_differ():
     """Two runs of one identity would share weights under two names."""
-    trained = [run for run in experiments.RUNS if run.kinds]
+    trained = [run for run in experiments.RUNS if run.is_trained]
     for sizes in profiles.PROFILES.values():
         found = [identity(run, sizes, 0, experiments.RUN_BY_ID) for run in trained]
         assert len(set(found)) == len(found)
@@ -160,9 +163,8 @@ def test_every_source_is_scored():
         assert any(
             n == wanted or (wanted != source.set and n.startswith(wanted)) for n in run.tests
         )
-        assert wanted != source.set or source.set in (
-            datasets.SPECS if source.real else standins.SETS
-        )
+        if wanted == source.set:
+            assert datasets.spec_of(wanted) if source.real else wanted in standins.SETS
 
 
 def test_no_source_is_lost_by_a_misspelt_key():
