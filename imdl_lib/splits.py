@@ -18,10 +18,10 @@ VALID_EVERY = 10  # one of so many images that are not tested on chooses the che
 
 
 @cache
-def tested() -> dict[str, frozenset[str]]:
+def held_out() -> dict[str, frozenset[str]]:
     """Names of the images that a tuned network is tested on, by set.
 
-    >>> {name: len(images) for name, images in tested().items()}
+    >>> {name: len(images) for name, images in held_out().items()}
     {'coverage': 25, 'nist16': 160}
     """
     with (paths.SHIPPED / "tuning_tests.csv").open(newline="") as file:
@@ -32,11 +32,11 @@ def tested() -> dict[str, frozenset[str]]:
 
 def require(name: str, part: str = "train") -> None:
     """Raise RegistryError where a real set has no such part, as CASIA v1 never has."""
-    if name not in tested():
+    if name not in held_out():
         reason = "It is for evaluation only. " if name == "casia1" else ""
         raise RegistryError(
             f"No run can be trained on `{name}`: no split of it is known here. {reason}"
-            f"Expected one of {', '.join(tested())}, or a stand-in."
+            f"Expected one of {', '.join(held_out())}, or a stand-in."
         )
     if part not in PARTS:
         raise RegistryError(
@@ -53,7 +53,7 @@ def of_part(name: str, part: str, entries: list[Entry]) -> list[Entry]:
     require(name, part)
     forged = sorted((e for e in entries if e.kind != AUTHENTIC), key=lambda entry: entry.name)
     if part == "test":
-        return [entry for entry in forged if entry.name in tested()[name]]
-    others = [entry for entry in forged if entry.name not in tested()[name]]
+        return [entry for entry in forged if entry.name in held_out()[name]]
+    others = [entry for entry in forged if entry.name not in held_out()[name]]
     chosen = others[::VALID_EVERY]
     return chosen if part == "valid" else [entry for entry in others if entry not in chosen]

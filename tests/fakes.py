@@ -28,7 +28,7 @@ def coverage(root: Path, height: int = 40, width: int = 56) -> None:
 
 def nist16(root: Path) -> None:
     """NIST16 with its listing, the images that are tested on and 404 others; the files empty."""
-    names = [*splits.tested()["nist16"], *(f"NC2016_{n}" for n in range(10_000, 10_404))]
+    names = [*splits.held_out()["nist16"], *(f"NC2016_{n}" for n in range(10_000, 10_404))]
     kinds = [f"IsManipulationType{kind}" for kind in ("Removal", "Splice", "CopyClone")]
     rows = ["|".join(["ProbeFileName", "ProbeMaskFileName", "IsTarget", *kinds])]
     for name in names:

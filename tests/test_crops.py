@@ -34,7 +34,7 @@ def numbers(part: str) -> set[int]:
 
 
 def test_crops_are_of_every_photo_of_their_part_and_of_no_other():
-    tested = {int(name.removesuffix("t")) for name in splits.tested()["coverage"]}
+    tested = {int(name.removesuffix("t")) for name in splits.held_out()["coverage"]}
     train, valid = numbers("train"), numbers("valid")
     assert not train & valid
     assert train | valid == set(range(1, 101)) - tested

@@ -35,7 +35,7 @@ def test_a_run_is_trained_on_a_real_set_and_scored_on_its_test_part_alone(
     assert jobs.read_record(one)["samples"] == tiny.released_samples
     rows = tables.rows("tiny", REAL)
     assert set(rows["set"]) == {"coverage/test"}
-    assert sorted(rows["image"]) == sorted(splits.tested()["coverage"])
+    assert sorted(rows["image"]) == sorted(splits.held_out()["coverage"])
     assert (rows["forged_share"] > 0).all()
     start = train.load(one.start).state_dict()
     assert any(not torch.equal(t, start[n]) for n, t in train.load(one).state_dict().items())

@@ -21,7 +21,7 @@ def names(name: str) -> list[str]:
     return [entry.name for entry in datasets.open_set(name).entries]
 
 
-@pytest.mark.parametrize("name", splits.tested())
+@pytest.mark.parametrize("name", splits.held_out())
 def test_parts_are_disjoint_and_complete(name):
     parts = {part: names(f"{name}/{part}") for part in splits.PARTS}
     for one, other in combinations(parts.values(), 2):
@@ -30,9 +30,9 @@ def test_parts_are_disjoint_and_complete(name):
     assert sorted(image for part in parts.values() for image in part) == sorted(forged)
 
 
-@pytest.mark.parametrize("name", splits.tested())
+@pytest.mark.parametrize("name", splits.held_out())
 def test_every_image_that_is_tested_on_is_in_the_set(name):
-    assert set(names(f"{name}/test")) == splits.tested()[name]
+    assert set(names(f"{name}/test")) == splits.held_out()[name]
 
 
 @pytest.mark.parametrize(("name", "row"), [("coverage", "Coverage"), ("nist16", "NIST")])
@@ -94,4 +94,4 @@ def test_no_run_tests_on_what_it_is_trained_on():
     for run in experiments.RUNS:
         if run.trained_on in realsets.SPECS:
             assert run.tests == (f"{run.trained_on}/test",)
-            assert run.trained_on in splits.tested()
+            assert run.trained_on in splits.held_out()
