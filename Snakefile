@@ -18,7 +18,7 @@ PROFILE = config.get("profile", "quick")
 PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each quick run takes few
 SOURCES = [*Path("imdl_lib").rglob("*.py"), *Path("imdl_lib/data").glob("*.csv")]
 LIBRARY = sorted(map(str, [*SOURCES, *Path("results/published").glob("*.csv")]))
-RUNS = {run.id: run for run in experiments.RUNS}
+RUNS = {run.id: run for run in experiments.RUNS if not experiments.left_out(run, PROFILE)}
 RUNS_OF = {p: {run.id for run in RUNS.values() if run.paper == p} for p in experiments.PAPERS}
 NOTEBOOKS = [path.stem for path in sorted(Path("notebooks").glob("*.ipynb"))]
 
@@ -48,7 +48,7 @@ def before_training(name):
 def drawn_from(paper):
     """Stamps of all runs that a paper's items show; some are another paper's."""
     items = [item for item in experiments.BY_ID.values() if item.paper == paper]
-    others = {run for item in items for run in experiments.needs(item)} - RUNS_OF[paper]
+    others = {run for item in items for run in experiments.needs(item)} & {*RUNS} - RUNS_OF[paper]
     names = {run.partition("/")[0] if PER_PAPER else run for run in others}
     return [*trained(paper), *(stamp("train", name) for name in sorted(names))]
 

@@ -8,13 +8,15 @@ module only ever needs those before it::
     batch                  Batch and Prediction: names, axes and ranges
     checksums, fetch       what can be downloaded, and whether it is whole
     images                 reading any picture
+    realsets, splits       what is known of each real set; who trains and who tests
+    datasets               one reader of real sets and of their parts
     segments, photos       outlines and superpixels; real photos, split by photo
     cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
     distortions            whole images disturbed, in stated units
-    kinds, forge           splices, copy-moves, removals, enhancements; recipes to array sets
+    kinds, crops           splices, copy-moves, removals, enhancements; crops of real sets
+    forge                  recipes in, cached array sets out
     standins               fixed forged sets that stand for the published benchmarks
-    realsets, datasets     what is known of each real set; one reader
     filters, layers        forensic filters; neural blocks that papers share
     backbones              feature extractors that papers share
     papers, baselines      one readable file each

@@ -13,6 +13,7 @@ from rich.table import Table as Screen
 
 from . import datasets, experiments, fetch, files, paths, profiles
 from .errors import DataError, ImdlError, RegistryError
+from .registry import Run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 data = typer.Typer(no_args_is_help=True, help="Photos and test sets: what there is, get, check.")
@@ -59,11 +60,14 @@ def train(
     profile: ProfileName = "standard",
     paper: PaperName = "",
 ) -> None:
-    """Train and score one run, or all of a paper; what is finished is left alone."""
+    """Train and score one run, or all of a paper; what is finished is left alone.
+
+    Of a paper, a run that is trained on a set which is not here is left out.
+    """
     from . import evaluate
 
     sizes = profiles.profile(profile)
-    runs = _runs(paper) if paper else (experiments.run(run),)
+    runs = _runs_here(paper, profile) if paper else (experiments.run(run),)
     for chosen in runs:
         for seed in sizes.seeds:
             did = evaluate.rebuild(experiments.job(chosen.id, profile, seed), _progress())
@@ -75,7 +79,9 @@ def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> 
     """Forge the training sets of a paper's runs into the cache."""
     from . import forge as forging
 
-    jobs = [experiments.job(run.id, profile) for run in _runs(paper) if run.is_trained]
+    profiles.profile(profile)
+    runs = [run for run in _runs_here(paper, profile) if run.is_trained]
+    jobs = [experiments.job(run.id, profile) for run in runs]
     recipes = dict.fromkeys(job.recipe(part) for job in jobs for part in ("train", "valid"))
     for recipe in recipes:
         forging.forge(recipe, progress=_progress())
@@ -255,8 +261,12 @@ def _call(command: list[str], what: str) -> None:
         raise ImdlError(f"{what} stopped with an error. Its last words:\n{tail}")
 
 
-def _runs(paper: str) -> tuple:
-    return tuple(run for run in experiments.RUNS if run.paper == _paper(paper))
+def _runs_here(paper: str, profile: str) -> list[Run]:
+    """The runs of a paper; what one lacks that cannot be trained here is said instead."""
+    runs = [run for run in experiments.RUNS if run.paper == _paper(paper)]
+    reasons = {run.id: experiments.left_out(run, profile) for run in runs}
+    print("".join(f"{reason}\n" for reason in reasons.values() if reason), end="")
+    return [run for run in runs if not reasons[run.id]]
 
 
 def _paper(name: str) -> str:

@@ -1,6 +1,7 @@
 """Reading real data sets: one reader for all of `realsets.SPECS`, and a check of what is on disk.
 
 Only CASIA v1 can be fetched; the others are brought by the user into the folder that `info` names.
+Wherever a set is named, so can be a part of one that networks are tuned on: ``coverage/test``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 from tqdm import tqdm
 
-from . import checksums, fetch, images, paths
+from . import checksums, fetch, images, paths, splits
 from .errors import DataError, RegistryError
 from .realsets import AUTHENTIC, POLARITIES, SPECS, DatasetSpec, Entry
 
@@ -35,11 +36,14 @@ class Sample:
 
 
 def spec_of(name: str) -> DatasetSpec:
-    """The set called ``name``.
+    """The set called ``name``, or of which it names a part.
 
     Raises:
         RegistryError: there is none.
     """
+    name, _, part = name.partition("/")
+    if part:
+        splits.require(name, part)
     if name not in SPECS:
         raise RegistryError(
             f"There is no data set `{name}`. Expected one of {', '.join(SPECS)}. "
@@ -54,8 +58,25 @@ def needs(name: str) -> str:
     >>> needs("nist16"), needs("casia1")
     ('needs NIST16: imdl data info nist16', 'needs CASIA v1: imdl data get casia1')
     """
-    verb = "get" if name in checksums.SETS else "info"
-    return f"needs {spec_of(name).title}: imdl data {verb} {name}"
+    spec = spec_of(name)
+    verb = "get" if spec.name in checksums.SETS else "info"
+    return f"needs {spec.title}: imdl data {verb} {spec.name}"
+
+
+def missing(name: str | None) -> bool:
+    """Whether ``name`` is a real set, and not here; a stand-in is never missing."""
+    return name in SPECS and not available(name)
+
+
+def require(name: str | None, what: str) -> None:
+    """Raise DataError where a real set on which ``what`` is trained is not here."""
+    if not missing(name):
+        return
+    spec = spec_of(name)
+    raise DataError(
+        f"{what} is trained on {spec.title}, which is not here. Expected {WHOLE:.0%} or more of "
+        f"its {spec.forged:,} forged images. `imdl data info {name}` says where they go."
+    )
 
 
 def info(name: str) -> str:
@@ -125,7 +146,7 @@ class RealSet(Sequence):
 
 
 def open_set(name: str) -> RealSet:
-    """The samples of a set, forged ones first; pairs that are known not to fit are left out.
+    """The samples of a set or part, forged ones first; pairs known not to fit are left out.
 
     Raises:
         DataError: the set is not here.
@@ -134,13 +155,15 @@ def open_set(name: str) -> RealSet:
     spec, root = spec_of(name), checksums.root()
     every = sorted(spec.entries(root / spec.folder), key=lambda entry: entry.kind == AUTHENTIC)
     entries = [entry for entry in every if _has_mask(spec, entry)]
-    kept = tuple(e for e in entries if e.name not in spec.skip and not _left_out(spec, e))
+    kept = [e for e in entries if e.name not in spec.skip and not _left_out(spec, e)]
+    if part := name.partition("/")[2]:
+        kept = splits.of_part(spec.name, part, kept)
     if not kept:
         raise DataError(
             f"{spec.title} is not in {root / spec.folder}. Expected {spec.layout}. "
-            f"`imdl data info {name}` says more."
+            f"`imdl data info {spec.name}` says more."
         )
-    return RealSet(spec, kept)
+    return RealSet(spec, tuple(kept))
 
 
 def _left_out(spec: DatasetSpec, entry: Entry) -> bool:

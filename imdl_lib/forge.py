@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
-from . import files, paths, photos
+from . import crops, files, paths, photos, splits
 from .errors import RegistryError
-from .kinds import INPAINTERS, KINDS, Recipe, make
+from .kinds import INPAINTERS, KINDS, Forged, Recipe, make
 
 SERIAL_BELOW = 2048  # starting workers costs more than forging so few samples
 CHUNK = 128
@@ -46,7 +46,8 @@ def forge(recipe: Recipe, progress: bool = True) -> ForgedSet:
 
     Raises:
         RegistryError: the recipe names a kind or an inpainter that does not exist.
-        DataError: the disk is full, or no photo is left in the recipe's part.
+        DataError: the disk is full, or no photo is left in the recipe's part, or its real set is
+            not here.
     """
     check(recipe)
     folder = paths.cache() / "forged" / recipe.key
@@ -60,6 +61,9 @@ def forge(recipe: Recipe, progress: bool = True) -> ForgedSet:
 
 def check(recipe: Recipe) -> None:
     """Raise RegistryError where a recipe asks for something that does not exist."""
+    if recipe.kinds == crops.KINDS:
+        splits.require(recipe.sources[0], recipe.part)
+        return
     for what, wanted, known in (
         ("kind", recipe.kinds, KINDS),
         ("inpainter", recipe.inpainters, INPAINTERS),
@@ -87,7 +91,8 @@ def _forge_into(folder: Path, recipe: Recipe, progress: bool) -> None:
             file = part / f"{name}.npy"
             np.lib.format.open_memmap(file, "w+", _ARRAYS[name], axes)
             _reserve(file)
-        _pack(recipe)  # decoded once, here, not once per worker
+        if recipe.kinds != crops.KINDS:
+            _pack(recipe)  # decoded once, here, not once per worker
         _fill_all(part, recipe, progress)
         files.write_json(part / "recipe.json", asdict(recipe))
         part.rename(folder)
@@ -123,10 +128,16 @@ def _fill(part: Path, recipe: Recipe, start: int) -> int:
     stop = min(start + CHUNK, recipe.count)
     images, regions, targets = (np.load(part / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS)
     for index in range(start, stop):
-        sample = make(recipe, index, _pack(recipe))
+        sample = _make(recipe, index)
         images[index], regions[index] = sample.image, sample.regions
         targets[index] = sample.target
     return stop - start
+
+
+def _make(recipe: Recipe, index: int) -> Forged:
+    if recipe.kinds == crops.KINDS:
+        return crops.make(recipe, index)
+    return make(recipe, index, _pack(recipe))
 
 
 def _pack(recipe: Recipe) -> photos.PhotoPack:

@@ -15,13 +15,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from . import baselines, files, manipulations, paths, standins
+from . import baselines, crops, files, manipulations, paths, splits, standins
 from .baselines import cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
 from .kinds import Recipe
 from .papers import mantranet, pscc_net
 from .profiles import PAPER, Profile
+from .realsets import SPECS
 from .registry import Run, identity
 
 VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
@@ -156,7 +157,11 @@ class Job:
         return max(self.profile.batch, min(wanted, VALIDATION_IMAGES))
 
     def recipe(self, part: str) -> Recipe:
-        """What the run is trained (``train``) or validated (``valid``) on."""
+        """What the run is trained (``train``) or validated (``valid``) on.
+
+        Raises:
+            RegistryError: it may not be trained on what it names.
+        """
         operations = self.run.kinds == ("operation",)
         count = self.profile.operation_count if operations else self.profile.forged_count
         decided = {
@@ -167,6 +172,9 @@ class Job:
         if part == "valid" and self.run.chosen_on:
             return standins.stand_in(self.run.chosen_on).recipe(**decided)
         decided |= {"part": part, "seed": 0 if part == "train" else 1}
+        if self.run.trained_on in SPECS:
+            splits.require(self.run.trained_on)
+            return Recipe(kinds=crops.KINDS, **decided | {"sources": (self.run.trained_on,)})
         if self.run.trained_on:
             like = standins.stand_in(self.run.trained_on).recipe(self.profile.sources, 1, 1)
             return replace(like, **decided)

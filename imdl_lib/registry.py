@@ -26,12 +26,12 @@ class Run:
     stage: str  # a key of jobs.STAGES
     config: Mapping[str, Any]  # what differs from the paper's Config
     kinds: tuple[str, ...]  # what it is trained on, keys of kinds.KINDS; none: it is not trained
-    tests: tuple[str, ...]  # names in standins.SETS, or real sets
+    tests: tuple[str, ...]  # names in standins.SETS, or real sets, or parts of them
     jpeg_quality: tuple[int, int] | None = None  # last step of its training images
     init_from: str | None = None  # a run whose tensors of the same names it starts from
     frozen: bool = False  # those tensors are not trained
     init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
-    trained_on: str | None = None  # instead of kinds: a stand-in, forged from training photos
+    trained_on: str | None = None  # instead of kinds: a stand-in, or a real set with a split
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
@@ -120,7 +120,7 @@ class Table:
     caption: str
     protocol: str
     cells: tuple[Cell, ...]
-    decimals: int = 1
+    decimals: int = 1  # of what is no ratio
     rerun_tol: float = 0.05  # of the stored value, a regression guard
 
     @property

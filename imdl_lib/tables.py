@@ -198,7 +198,8 @@ def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
     if profile == "quick" and line["seeds"]:
         printed = "quick"  # a quick value is never set beside a published one
     ours = [line["real"], line["stand_in"]]
-    return " | ".join([printed, *("-" if np.isnan(v) else f"{v:.{table.decimals}f}" for v in ours)])
+    digits = 2 if line["unit"] == "ratio" else table.decimals
+    return " | ".join([printed, *("-" if np.isnan(v) else f"{v:.{digits}f}" for v in ours)])
 
 
 def _labels(filled: pd.DataFrame) -> pd.Series:

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import files
+from . import datasets, files
 from .batch import Batch
 from .errors import DataError, ImdlError
 from .forge import ForgedSet, forge
@@ -75,10 +75,13 @@ def train(job: Job, progress: bool = True) -> None:
     """Train a job and leave its weights in the cache; go on where an earlier call was stopped.
 
     Raises:
-        DataError: another process trains the same job.
+        DataError: another process trains the same job, or the real set it needs is not here.
+        RegistryError: the job's run may not be trained on what it names.
     """
     if job.cached(".safetensors").exists() or is_published(job):
         return
+    job.recipe("train")  # before its start is trained, which takes hours
+    datasets.require(job.run.trained_on, f"Run {job.run.id}")
     if job.start:
         train(job.start, progress)
     if not job.run.is_trained:

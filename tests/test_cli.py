@@ -102,6 +102,24 @@ def test_train_a_run_once(imdl, monkeypatch, tiny):
     )
 
 
+def test_a_run_whose_set_is_not_here_is_left_out_of_its_paper(imdl, monkeypatch, tiny):
+    """Neither training nor forging all of a paper fails; asked for by name, it is an error."""
+    real = experiments.run("pscc_net/tuned-nist16-real")
+    ela = Run("pscc_net/ela", "baseline.ela", {}, (), ("four_kinds",))
+    monkeypatch.setattr(experiments, "RUNS", (real, ela))
+    monkeypatch.setattr(experiments, "RUN_BY_ID", {**experiments.RUN_BY_ID, ela.id: ela})
+    said = f"{real.id} is left out: it needs NIST16: imdl data info nist16\n"
+    train = imdl("train", "--paper", "pscc_net", "--profile", "tiny")
+    assert train[:2] == (0, f"{said}pscc_net/ela seed 0: finished now\n")
+    assert imdl("forge", "--paper", "pscc_net", "--profile", "tiny")[:2] == (0, said)
+    code, out, error = imdl("train", real.id, "--profile", "tiny")
+    assert (code, out) == (2, "")
+    assert error == (
+        f"imdl: Run {real.id} is trained on NIST16, which is not here. Expected 95% or more of its "
+        "564 forged images. `imdl data info nist16` says where they go.\n"
+    )
+
+
 def test_what_cannot_be_rendered_is_said_and_the_rest_is_made(imdl, workplace):
     code, out, error = imdl("render", "--paper", "pscc_net", "--profile", "quick")
     assert code == 2

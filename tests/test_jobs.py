@@ -126,6 +126,43 @@ def test_facts_of_the_first_backbone(tiny):
     }
 
 
+def test_facts_of_an_early_exit(tiny, monkeypatch):
+    """Times are of networks at the paper's width; here any time will do."""
+    monkeypatch.setattr(jobs, "_relative_time", lambda model, measure, turns: turns)
+    stopped = replace(RUN, stage="pscc_net", config={"last_scale": 3}, keep=False)
+    facts = jobs.facts(job(stopped, tiny))
+    assert facts == {
+        "paper_parameters": 3_668_000 - 58,
+        "relative_time": tiny.timed_turns,
+        "early_exit_identical": True,
+    }
+    monkeypatch.setattr(torch, "equal", lambda a, b: False)
+    assert not jobs.facts(job(stopped, tiny))["early_exit_identical"]
+    whole = replace(stopped, config={}, keep=True)
+    assert set(jobs.facts(job(whole, tiny))) == {
+        "paper_parameters",
+        "relative_time",
+        "relative_time_of_mantranet",
+    }
+
+
+def test_a_relative_time_is_a_ratio_of_best_times(monkeypatch):
+    """On a clock that only the networks move: 5, 2, 2 seconds against 4."""
+    clock = [0.0]
+    monkeypatch.setattr(jobs.time, "perf_counter", lambda: clock[0])
+
+    class Takes(torch.nn.Module):
+        def __init__(self, *seconds: float) -> None:
+            super().__init__()
+            self.seconds = list(seconds)
+
+        def forward(self, image: torch.Tensor) -> None:
+            clock[0] += self.seconds.pop(0)
+
+    assert jobs._relative_time(Takes(5, 2, 2), Takes(4, 4, 4), 3) == 0.5
+    assert jobs._relative_time(Takes(5, 2), Takes(4, 4), 1) == 1.25
+
+
 def test_a_folder_that_cannot_be_written(workplace, tiny, monkeypatch):
     """A full disk while the weights are written: one message, and nothing half-written."""
 

@@ -164,6 +164,22 @@ def test_copy_move_moves(rng):
     assert min(near) < 8  # another photo's region may stay
 
 
+def test_a_source_is_told_from_its_copy(pack):
+    """Region 1 is the copy of the plain kind; region 2 is where nothing was altered."""
+    for index in range(10):
+        traced = make(of_kind("copy_and_source"), index, pack)
+        plain = make(of_kind("copy_move"), index, pack)
+        assert np.array_equal(traced.image, plain.image)
+        assert np.array_equal(traced.regions == 1, plain.regions == 1)
+        assert (traced.regions == 2).any()
+        pristine = make(of_kind("pristine"), index, pack)
+        source = traced.regions == 2
+        inner = source & ~cv2.dilate((plain.regions == 1).astype(np.uint8), np.ones((7, 7))).astype(
+            bool
+        )
+        assert np.array_equal(traced.image[inner], pristine.image[inner])
+
+
 def test_a_copy_comes_from_the_same_photo(pack):
     """Neither relit, turned nor scaled, what is pasted is what lay under the mask."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import files, paths, profiles, tables
+from .. import datasets, files, paths, profiles, tables
 from ..errors import DataError, RegistryError
 from ..registry import Claim, Figure, Run, Table, Verdict, identity
 from . import mantranet, pscc_net
@@ -263,8 +263,22 @@ def needs(chosen: Table | Figure) -> tuple[str, ...]:
 
 
 def current(chosen: Table | Figure, profile: str) -> bool:
-    """Whether every run of an item is stored and belongs to the registry as it stands."""
-    return all(stored_is_current(name, profile) for name in needs(chosen))
+    """Whether every run of an item is stored and belongs to the registry as it stands.
+
+    One that was never stored and is trained on a real set that is not here is not waited for.
+    """
+    return all(
+        stored_is_current(name, profile)
+        for name in needs(chosen)
+        if tables.records(profile, name) or not left_out(RUN_BY_ID[name], profile)
+    )
+
+
+def left_out(run: Run, profile: str) -> str:
+    """Why a run is not trained here: a line that names the real set it lacks; else empty."""
+    if not datasets.missing(run.trained_on) or stored_is_current(run.id, profile):
+        return ""
+    return f"{run.id} is left out: it {datasets.needs(run.trained_on)}"
 
 
 def stored_is_current(id: str, profile: str) -> bool:

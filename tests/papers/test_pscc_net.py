@@ -121,6 +121,18 @@ def test_images_of_any_size(size):
     assert prediction.prob.isfinite().all() and prediction.score.isfinite().all()
 
 
+def test_features_keep_their_size_where_none_is_named():
+    torch.manual_seed(0)
+    fixed = Model(Config(size_px=64, width=0.25)).eval()
+    own = Model(Config(size_px=None, width=0.25)).eval()
+    own.load_state_dict(fixed.state_dict())
+    with torch.no_grad():
+        small, large = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 96, 128)
+        assert torch.equal(own(small).logits, fixed(small).logits)
+        assert own(large).maps["mask1"].shape == (1, 1, 96, 128)
+        assert fixed(large).maps["mask1"].shape == (1, 1, 64, 64)
+
+
 def test_a_result_does_not_depend_on_its_neighbours():
     model, image = Model(SMALL).eval(), image_of(40, 56, batch=3)
     with torch.inference_mode():
@@ -261,6 +273,17 @@ def test_loss_by_hand():
     assert float(balanced["mask1"]) == pytest.approx(even, rel=1e-4)
     weighted = (4 / 3 * math.log(2) + 4 * math.log(4)) / (4 / 3 + 4)
     assert float(balanced["score"]) == pytest.approx(weighted, rel=1e-4)
+
+
+def test_only_supervised_masks_are_in_the_loss():
+    batch = Batch(image_of(4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool))
+    values = {1: torch.full((1, 1, 4, 4), 0.25), 2: torch.full((1, 1, 2, 2), 0.5)}
+    prediction = prediction_of(values, [0.0])
+    every = pscc_net.loss(prediction, batch, Config())
+    finest = pscc_net.loss(prediction, batch, Config(supervised=(1,)))
+    assert set(every) == {"score", "mask1", "mask2"} and set(finest) == {"score", "mask1"}
+    assert torch.equal(finest["mask1"], every["mask1"])  # neither grows for the others' absence
+    assert set(pscc_net.loss(prediction, batch, Config(supervised=()))) == {"score"}
 
 
 def test_a_batch_without_forged_pixels_is_not_balanced():
