@@ -244,11 +244,14 @@ def detect(
     photo: Path,
     out: Annotated[Path | None, typer.Option(help="the picture to write")] = None,
     profile: ProfileName = "standard",
+    paper: PaperName = "",
 ) -> None:
-    """What ManTra-Net marks in a photo: one picture, in the folder of the call."""
+    """What each released network, or one paper's, marks in a photo: one picture."""
     from . import detect as detection
 
-    written = detection.detect(paths.from_call(str(photo)), out, profile)
+    written = detection.detect(
+        paths.from_call(str(photo)), out, profile, _paper(paper) if paper else ""
+    )
     print(f"{written}\n{CAUTION}")
 
 

@@ -1,4 +1,4 @@
-"""One photo through a released network: a picture of the photo, the map and both together."""
+"""One photo through the released networks: a picture of the photo, each map, and both together."""
 
 from pathlib import Path
 
@@ -6,20 +6,26 @@ import numpy as np
 
 from . import evaluate, experiments, figures, files, paths, photos, train
 
-RUN = "mantranet/released"
 MAX_SIDE_PX = 1600  # a larger photo is scaled down: memory grows with its area
 
 
-def detect(photo: Path, out: Path | None, profile: str = "standard") -> Path:
-    """Write ``<photo>.imdl.png`` beside the caller (or ``out``) and return its path.
+def detect(photo: Path, out: Path | None, profile: str = "standard", paper: str = "") -> Path:
+    """Write what each paper's released network, or one's, says of a photo; returns the picture.
+
+    It is ``<photo>.imdl.png`` in the folder of the call, or ``out``.
 
     Raises:
         DataError: the photo cannot be read, or no weights are at hand for the profile.
+        RegistryError: there is no such paper.
     """
+    runs = [run.id for run in experiments.RUNS if run.id.endswith("/released")]
     image = _fitted(photos.read(photo))
-    prob, score = evaluate.predict(train.load(experiments.job(RUN, profile)), image[None])
+    said = {}
+    for id in [experiments.run(f"{paper}/released").id] if paper else runs:
+        prob, score = evaluate.predict(train.load(experiments.job(id, profile)), image[None])
+        said[id.split("/")[0]] = prob[0, 0].numpy(), float(score[0])
     target = paths.from_call(str(out or f"{photo.stem}.imdl.png"))
-    drawn = _drawn(image, prob[0, 0].numpy(), float(score[0]))
+    drawn = _drawn(image, said)
     with files.whole(target) as temporary:
         drawn.savefig(temporary, dpi=110)
     return target
@@ -33,12 +39,16 @@ def _fitted(image: np.ndarray) -> np.ndarray:
     return image if scale >= 1 else resize(image, scale)
 
 
-def _drawn(image: np.ndarray, prob: np.ndarray, score: float) -> figures.Figure:
-    figure, axes = figures.new(1, 3, (12, 4.2 * image.shape[0] / image.shape[1] + 0.4))
-    glow = image * (1 - prob[..., None]) + np.array([255, 40, 40]) * prob[..., None]
-    shown = (image, prob, glow.astype(np.uint8))
-    titles = ("photo", f"P(manipulated) per pixel, mean {score:.2f}", "both")
-    for axis, values, title in zip(axes[0], shown, titles, strict=True):
-        figures.picture(axis, values)
-        axis.set_title(title)
+def _drawn(image: np.ndarray, said: dict[str, tuple[np.ndarray, float]]) -> figures.Figure:
+    """A row for each network, from its map and its score of the image."""
+    height = 4.2 * image.shape[0] / image.shape[1] + 0.4
+    figure, axes = figures.new(len(said), 3, (12, height * len(said)))
+    for row, (name, (prob, score)) in zip(axes, said.items(), strict=True):
+        glow = image * (1 - prob[..., None]) + np.array([255, 40, 40]) * prob[..., None]
+        titles = ("photo", f"{name}: P(manipulated); image {score:.2f}", "both")
+        for axis, values, title in zip(
+            row, (image, prob, glow.astype(np.uint8)), titles, strict=True
+        ):
+            figures.picture(axis, values)
+            axis.set_title(title)
     return figure

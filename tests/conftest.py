@@ -53,6 +53,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
         released_samples=64,
         minimum_samples=50,
         test_count=4,
+        timed_turns=1,
     )
     monkeypatch.setitem(profiles.PROFILES, "tiny", profile)
     return profile

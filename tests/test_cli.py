@@ -7,9 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from imdl_lib import checksums, cli, datasets, experiments, fetch
+from imdl_lib import checksums, cli, datasets, detect, experiments, fetch, images
 from imdl_lib.registry import Run
 
 KEYS = {"id", "paper", "kind", "number", "caption", "state", "files"}
@@ -251,6 +252,32 @@ def test_detect_without_weights(imdl, workplace, tiny):
     assert mistaken(imdl, "detect", str(path), "--profile", "tiny") == (
         "imdl: No weights of mantranet/released are at hand at profile tiny. "
         "Run `imdl train mantranet/released --profile tiny`, or name another profile.\n"
+    )
+
+
+def test_detect_asks_every_released_network(workplace, tiny, monkeypatch):
+    """Each in its own row, or one paper's alone."""
+    path = workplace / "photo.png"
+    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(path)
+    monkeypatch.setattr(detect.train, "load", lambda job: job.run.id)
+    monkeypatch.setattr(detect.evaluate, "predict", said)
+    both, one = (
+        detect.detect(path, workplace / n, "tiny", p)
+        for n, p in (("a.png", ""), ("b.png", "pscc_net"))
+    )
+    assert len(images.read(both)) > 1.8 * len(images.read(one))
+    drawn = detect._drawn(np.zeros((8, 12, 3), np.uint8), {"pscc_net": (np.zeros((8, 12)), 0.25)})
+    titles = [axis.get_title() for axis in drawn.axes]
+    assert titles == ["photo", "pscc_net: P(manipulated); image 0.25", "both"]
+
+
+def said(run: str, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.zeros(1, 1, *images.shape[1:3]), torch.zeros(1)
+
+
+def test_detect_of_an_unknown_paper(imdl, workplace):
+    assert mistaken(imdl, "detect", str(workplace / "photo.png"), "--paper", "span") == (
+        "imdl: There is no paper 'span' here. Choose from mantranet, pscc_net.\n"
     )
 
 

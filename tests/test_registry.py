@@ -23,6 +23,7 @@ PROFILE = Profile(
     released_samples=1536,
     minimum_samples=20_000,
     test_count=16,
+    timed_turns=1,
     seeds=(0,),
     precision="32-true",
 )
