@@ -17,6 +17,7 @@ from .manipulations import HIERARCHY
 from .registry import VERDICTS, Source, Verdict
 from .resampling import TAIL, Missing, difference, drawn, drawn_ranges, mean_of
 
+LISTED = 4  # comparisons of a claim; of more, those that hold are counted only
 LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
 HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
 
@@ -109,8 +110,10 @@ def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Ju
             (a, b), (c, d) = gaps  # paired run against run: both saw the same images
             change = ((a - b) - (c - d)).interval
             verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
-            gaps = f"gap of {_name(first[0], other[0])} - gap of {_name(other[0], first[0])}"
-            said.append(f"{gaps} {change}")
+            sets = [source.set for source in first]
+            where = f"{' to '.join(sets)}: " if sets == [source.set for source in other] else ""
+            names = _name(first[0], other[0]), _name(other[0], first[0])
+            said.append(f"{where}gap of {names[0]} - gap of {names[1]} {change}")
         return decided(profile, verdicts, said, runs)
 
     return _judge((source for pair in (first, *others) for source in pair), rule)
@@ -166,15 +169,15 @@ def by_share(share: float) -> str:
     return HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN
 
 
-def recorded(rule: Callable[..., tuple[str, str]], *runs: str) -> Judge:
-    """A verdict from what the runs' records say: ``rule(record, ...) -> (verdict, evidence)``."""
+def recorded(rule: Callable[..., tuple[str, str]], fact: str, *runs: str) -> Judge:
+    """A verdict from one fact of each run's record: ``rule(value, ...) -> (verdict, evidence)``."""
 
     def judge(profile: str) -> Verdict:
-        found = [tables.records(profile, run) for run in runs]
-        for run, records in zip(runs, found, strict=True):
-            if not records:
-                raise Missing(Source(run, "run", ""), real=False)
-        return Verdict(*rule(*(records[0] for records in found)))
+        values = [tables.per_seed(profile, Source(run, "run", fact, 1.0)) for run in runs]
+        for run, found in zip(runs, values, strict=True):
+            if not len(found) or np.isnan(found[0]):
+                raise Missing(Source(run, "run", fact), real=False)
+        return Verdict(*rule(*(float(found[0]) for found in values)))
 
     return Judge(frozenset(runs), judge)
 
@@ -234,7 +237,12 @@ def decided(
     verdict = FAILED if FAILED in verdicts else OPEN if OPEN in verdicts else HELD
     evidence = "; ".join(said)
     if len(verdicts) > 1:
-        evidence = f"{verdicts.count(HELD)} of {len(verdicts)} hold: {evidence}"
+        told = f"{verdicts.count(HELD)} of {len(verdicts)} hold"
+        others = [text for one, text in zip(verdicts, said, strict=True) if one != HELD]
+        if others and len(said) > LISTED:
+            evidence = f"{told}; the others: {'; '.join(others)}"
+        else:
+            evidence = f"{told}: {evidence}"
     if blind := sorted(run for run in set(better or runs) if at_chance(profile, run)):
         return Verdict(OPEN, f"(no better than chance: {', '.join(blind)}) {evidence}")
     if verdict == FAILED and below_budget(profile, runs):

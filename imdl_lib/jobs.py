@@ -249,7 +249,7 @@ def facts(job: Job) -> dict[str, Any]:
     stage = STAGES[job.run.stage]
     if not stage.loss:
         return {}
-    full = stage.model(job.run.config, PAPER.size_px)
+    full = stage.model(job.run.config, PAPER.released_size_px)
     count = sum(p.numel() for p in full.parameters())
     return {"paper_parameters": count, **stage.facts(full, job)}
 

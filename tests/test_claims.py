@@ -118,6 +118,14 @@ def test_all_pairs_must_hold(score):
     )
 
 
+def test_of_many_comparisons_those_that_hold_are_counted(score):
+    score("a", 82 + NOISE)
+    score("b", 81 + NOISE)
+    said = higher(*[(A, B)] * 4, (B, A))("tiny").evidence
+    assert said == "4 of 5 hold; the others: b - a -1.0 [-1.0, -1.0] on 40 images"
+    assert higher(*[(A, B)] * 5)("tiny").evidence.count("a - b") == 5
+
+
 def test_a_failure_on_too_small_a_budget_is_inconclusive(score, tiny):
     score("a", 80 + NOISE)
     score("b", 81 + NOISE, samples=tiny.minimum_samples - 1)
@@ -184,7 +192,10 @@ def test_narrower(score, store):
 
     small, large = gap("a", 1), gap("b", 3)
     said = narrower(small, large)("tiny")
-    assert said == Verdict("reproduced", "gap of a - gap of b -2.0 [-2.0, -2.0] on 40 images")
+    assert said == Verdict(
+        "reproduced",
+        "operations_train to operations: gap of a - gap of b -2.0 [-2.0, -2.0] on 40 images",
+    )
     assert narrower(large, small)("tiny").verdict == "not reproduced"
     assert narrower(small, gap("c", 1))("tiny").verdict == "inconclusive"
 
@@ -254,12 +265,13 @@ def test_steadier(store, tiny):
 
 
 def test_recorded(score):
-    def fast(record: dict) -> tuple[str, str]:
-        return ("reproduced" if record["time"] < 1 else "inconclusive"), f"{record['time']} s"
+    def fast(time: float) -> tuple[str, str]:
+        return ("reproduced" if time < 1 else "inconclusive"), f"{time} s"
 
     for time, verdict in ((0.5, "reproduced"), (2.0, "inconclusive")):
         score("a", 80 + NOISE, time=time)
-        assert recorded(fast, "invented/a")("tiny") == Verdict(verdict, f"{time} s")
+        assert recorded(fast, "time", "invented/a")("tiny") == Verdict(verdict, f"{time} s")
+    assert recorded(fast, "size", "invented/a")("tiny").verdict == "not yet judged"
 
 
 def test_both_says_the_worst(score):
@@ -290,7 +302,7 @@ EVERY_RULE = pytest.mark.parametrize(
         series(lambda x, y: (True, ""), {0.0: A, 1.0: source("gone")}),
         narrower((A, A), (A, source("gone"))),
         steadier((A, source("gone"))),
-        recorded(lambda record: ("reproduced", ""), "invented/gone"),
+        recorded(lambda time: ("reproduced", ""), "time", "invented/gone"),
     ],
     ids=["higher", "close", "above", "series", "narrower", "steadier", "recorded"],
 )
