@@ -18,6 +18,7 @@ from ..layers import ConvNorm
 STRIP_ROWS = 64  # of the stem outside training; even, for its half-size branch
 HALO_ROWS = 6  # that a strip's border reaches into, five 3 x 3 convolutions; even too
 EXPANSION = 4  # of the bottlenecks in the first stage
+STAGES = (2, 3, 4)  # those with more than one branch
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class HRNet(nn.Module):
         )
         self.transition2 = _new_branch(channels, 2)
         self.transition3 = _new_branch(channels, 3)
-        for stage, modules in enumerate(config.modules, start=2):
+        for stage, modules in zip(STAGES, config.modules, strict=True):
             exchanges = (Exchange(channels[:stage], config.blocks) for _ in range(modules))
             self.add_module(f"stage{stage}", nn.Sequential(*exchanges))
 
@@ -161,9 +162,17 @@ class HRNet(nn.Module):
         """Features of an image in [0, 1], at 1, 1/2, 1/4 and 1/8 of the stem's size."""
         tall = self.config.stem_stride == 1 and image.shape[2] > STRIP_ROWS + HALO_ROWS
         in_strips = tall and not self.training and not torch.is_grad_enabled()
-        branches = self.stage2(self._stem_in_strips(image) if in_strips else self.stem(image))
-        branches = self.stage3([*branches, self.transition2[2](branches[-1])])
-        return self.stage4([*branches, self.transition3[3](branches[-1])])
+        branches = self._stem_in_strips(image) if in_strips else self.stem(image)
+        for stage in STAGES:
+            branches = self.advanced(stage, branches)
+        return branches
+
+    def advanced(self, stage: int, branches: list[Tensor]) -> list[Tensor]:
+        """Branches after one of ``STAGES``, given those after the one before; 3 and 4 add one."""
+        if stage > STAGES[0]:
+            new = self.get_submodule(f"transition{stage - 1}")[stage - 1]
+            branches = [*branches, new(branches[-1])]
+        return self.get_submodule(f"stage{stage}")(branches)
 
 
 def _new_branch(channels: tuple[int, ...], number: int) -> nn.ModuleList:
