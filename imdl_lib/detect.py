@@ -22,8 +22,8 @@ def detect(photo: Path, out: Path | None, profile: str = "standard", paper: str 
     image = _fitted(photos.read(photo))
     said = {}
     for id in [experiments.run(f"{paper}/released").id] if paper else runs:
-        prob, score = evaluate.predict(train.load(experiments.job(id, profile)), image[None])
-        said[id.split("/")[0]] = prob[0, 0].numpy(), float(score[0])
+        found = evaluate.predict(train.load(experiments.job(id, profile)), image[None])
+        said[id.split("/")[0]] = found.prob[0, 0].numpy(), float(found.score[0])
     target = paths.from_call(str(out or f"{photo.stem}.imdl.png"))
     drawn = _drawn(image, said)
     with files.whole(target) as temporary:

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files, jobs, metrics, responses, standins, traces, train
+from . import datasets, files, jobs, metrics, responses, standins, traces, train, uncertainty
+from .batch import Prediction
 from .distortions import distort
 from .forge import ForgedSet, forge
 from .jobs import Job
@@ -161,12 +162,15 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
     """Pixel and image scores of a localization network."""
     rows, counts = [], metrics.ScoreCounts()
     for group in _groups(images):
-        prob, score = predict(model, np.stack([sample.image for sample in group]))
+        prediction = predict(model, np.stack([sample.image for sample in group]))
+        prob, score = prediction.prob, prediction.score
         mask = torch.from_numpy(np.stack([s.regions for s in group]) > 0)[:, None]
         forged = mask.flatten(1).any(1)
         if forged.any():  # an authentic image says nothing of how well pixels are told apart
             counts.add(prob[forged], mask[forged])
         columns = _columns(prob, mask)
+        if "entropy" in prediction.maps:
+            columns |= uncertainty.columns(prediction, mask)
         for i, sample in enumerate(group):
             row = {name: float(column[i]) for name, column in columns.items()}
             share = float((sample.regions > 0).mean())
@@ -176,13 +180,12 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
     return Scored(rows, [_pooled(counts, rows)] if rows else [])
 
 
-def predict(
-    model: nn.Module, images: UInt8[np.ndarray, "B H W 3"]
-) -> tuple[Float[Tensor, "B 1 H W"], Float[Tensor, " B"]]:
-    """Probability maps and image scores, on the model's device."""
-    with torch.inference_mode():
-        prediction = model(train.to_tensor(images).to(train.device_of(model)))
-    return prediction.prob.cpu(), prediction.score.cpu()
+@torch.inference_mode()
+def predict(model: nn.Module, images: UInt8[np.ndarray, "B H W 3"]) -> Prediction:
+    """What a network says of images, computed on its device, in main memory."""
+    said = model(train.to_tensor(images).to(train.device_of(model)))
+    maps = {name: values.cpu() for name, values in said.maps.items()}
+    return Prediction(said.logits.cpu(), said.score_logit.cpu(), maps)
 
 
 def _columns(
@@ -210,7 +213,7 @@ def _recalls(model: nn.Module, prob: Float[Tensor, "H W"], sample: Sample) -> di
     together, alone = [], []
     for number, half in ((1, np.s_[:, :middle]), (2, np.s_[:, middle:])):
         together.append(_recall(prob.numpy(), sample.regions, number))
-        crop, _ = predict(model, sample.image[half][None])
+        crop = predict(model, sample.image[half][None]).prob
         alone.append(_recall(crop[0, 0].numpy(), sample.regions[half], number))
     return {
         "recall_least": min(together),

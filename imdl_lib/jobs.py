@@ -20,7 +20,7 @@ from .baselines import cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
 from .kinds import Recipe
-from .papers import mantranet, pscc_net
+from .papers import mantranet, pscc_net, uen
 from .profiles import PAPER, Profile
 from .realsets import SPECS
 from .registry import Run, identity
@@ -85,6 +85,16 @@ def _stops_with_the_same_masks(stopped: pscc_net.Model) -> bool:
     return all(torch.equal(early[name], all_maps[name]) for name in names)
 
 
+def _guided(base: Callable[[float, int], nn.Module]) -> Stage:
+    """UEN around a base, made from its width and the side of its training images."""
+
+    def model(config: Mapping[str, Any], px: int) -> nn.Module:
+        own = {name: value for name, value in config.items() if name != "width"}
+        return uen.Model(uen.Config(**own), base(config.get("width", 1.0), px))
+
+    return Stage(model, lambda c: partial(uen.loss, config=uen.Config(**c)))
+
+
 STAGES: dict[str, Stage] = {
     "mantranet.imc": Stage(
         lambda c, px: mantranet.ImcModel(mantranet.Config(**c)),
@@ -98,6 +108,10 @@ STAGES: dict[str, Stage] = {
         lambda c, px: pscc_net.Model(pscc_net.Config(**{"size_px": px, **c})),
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
         _pscc_net_facts,
+    ),
+    "uen.vanilla": _guided(lambda width, px: uen.Vanilla(width)),
+    "uen.pscc_net": _guided(
+        lambda width, px: pscc_net.Model(pscc_net.Config(size_px=px, width=width))
     ),
     "baseline.ela": Stage(lambda c, px: baselines.Classical(ela.score_map)),
     "baseline.noi1": Stage(lambda c, px: baselines.Classical(noi1.score_map)),

@@ -28,7 +28,7 @@ def packaged(name: str, count: int, size_px: int = SIZE_PX) -> ForgedSet:
 
 def maps(job: Job, images: np.ndarray) -> np.ndarray:
     """Probability maps (N, H, W) of a trained localization network, half precision."""
-    prob, _ = evaluate.predict(train.load(job), images)
+    prob = evaluate.predict(train.load(job), images).prob
     return prob[:, 0].numpy().astype(np.float16)
 
 
@@ -43,14 +43,11 @@ def rows(job: Job, names: tuple[str, ...], each: int) -> dict[str, Any]:
 
 def masks_over_scales(job: Job, images: np.ndarray) -> dict[str, np.ndarray]:
     """PSCC-Net's masks 4 to 1, (N, H, W), each at the images' size."""
-    with torch.inference_mode():
-        model = train.load(job)
-        found = model(train.to_tensor(images).to(train.device_of(model))).maps
+    found = evaluate.predict(train.load(job), images).maps
     names = sorted((name for name in found if name.startswith("mask")), reverse=True)
     size = images.shape[1:3]
     return {
-        name: hrnet.resize(found[name], size)[:, 0].cpu().numpy().astype(np.float16)
-        for name in names
+        name: hrnet.resize(found[name], size)[:, 0].numpy().astype(np.float16) for name in names
     }
 
 

@@ -32,6 +32,7 @@ class Run:
     frozen: bool = False  # those tensors are not trained
     init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
     trained_on: str | None = None  # instead of kinds: a stand-in, or a real set with a split
+    label_noise: float = 0.0  # share of its training images whose masks are emptied
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
@@ -77,7 +78,7 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
-    later = {"chosen_on": run.chosen_on, "trained_on": run.trained_on}
+    later = {name: getattr(run, name) for name in ("chosen_on", "trained_on", "label_noise")}
     decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ class _Loop:
         self.steps = max(1, job.run.samples(job.profile) // job.profile.batch)
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "history": [], "best": None}
         self.loss = STAGES[job.run.stage].loss(job.run.config)
+        self.emptied = emptied(len(train_set), job.run.label_noise, job.seed)
 
     def run(self, progress: bool) -> None:
         self._resume()
@@ -126,7 +128,7 @@ class _Loop:
         label = f"training {self.job.run.id}"
         with tqdm(total=self.steps, initial=done, desc=label, disable=not progress or None) as bar:
             for batch in batches(self.train_set, batch_size, self.job.seed, done, self.steps):
-                train_loss = self._step(batch)
+                train_loss = self._step(self._as_labelled(batch))
                 bar.update()
                 now = time.monotonic()
                 self.state["seconds"] += now - began
@@ -138,6 +140,13 @@ class _Loop:
                     self._save()
                     saved = now
         self._finish()
+
+    def _as_labelled(self, batch: Batch) -> Batch:
+        """The batch with the labels that training is told."""
+        if not self.emptied:
+            return batch
+        kept = torch.tensor([int(name) not in self.emptied for name in batch.name])
+        return replace(batch, mask=batch.mask & kept[:, None, None, None])
 
     def _steps_between_validations(self) -> int:
         if self.job.profile.schedule == "plateau":
@@ -249,6 +258,12 @@ def batches(
         yield to_batch(forged, np.sort(order[start : start + batch_size]))
 
 
+def emptied(count: int, share: float, seed: int) -> frozenset[int]:
+    """Which of ``count`` training images lose their masks; a larger share holds the smaller."""
+    order = np.random.default_rng([seed, count]).permutation(count)
+    return frozenset(order[: round(share * count)].tolist())
+
+
 def to_tensor(images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     """Images in [0, 1], channels last in memory."""
     image = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
@@ -263,8 +278,10 @@ def to_batch(forged: ForgedSet, index: np.ndarray) -> Batch:
 
 
 def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> list[nn.Parameter]:
-    """Give ``model`` the tensors of ``base`` that bear the same names; returns those trained."""
-    shared = {n: t for n, t in base.state_dict().items() if n in model.state_dict()}
+    """Give ``model``, or its base, the tensors of ``base`` by name; returns those trained."""
+    wanted, given = model.state_dict(), base.state_dict()
+    shared = {n: t for n, t in given.items() if n in wanted}
+    shared |= {f"base.{n}": t for n, t in given.items() if f"base.{n}" in wanted}  # of a plug-in
     model.load_state_dict(shared, strict=False)
     started = [p for name, p in model.named_parameters() if name in shared]
     for parameter in started:

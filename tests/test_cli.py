@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from imdl_lib import checksums, cli, datasets, detect, experiments, fetch, images
+from imdl_lib.batch import Prediction
 from imdl_lib.registry import Run
 
 KEYS = {"id", "paper", "kind", "number", "caption", "state", "files"}
@@ -271,8 +272,8 @@ def test_detect_asks_every_released_network(workplace, tiny, monkeypatch):
     assert titles == ["photo", "pscc_net: P(manipulated); image 0.25", "both"]
 
 
-def said(run: str, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.zeros(1, 1, *images.shape[1:3]), torch.zeros(1)
+def said(run: str, images: np.ndarray) -> Prediction:
+    return Prediction(torch.zeros(1, 1, *images.shape[1:3]), torch.zeros(1))
 
 
 def test_detect_of_an_unknown_paper(imdl, workplace):

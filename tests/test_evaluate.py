@@ -117,7 +117,7 @@ def test_batches_hold_one_size_and_few_pixels(photos, monkeypatch):
 
     def predict(model, images):
         seen.append(images.shape)
-        return torch.zeros(len(images), 1, *images.shape[1:3]), torch.zeros(len(images))
+        return Prediction(torch.zeros(len(images), 1, *images.shape[1:3]), torch.zeros(len(images)))
 
     monkeypatch.setattr(evaluate, "predict", predict)
     evaluate.score_masks(Bright(), iter(photos))

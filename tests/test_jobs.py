@@ -67,7 +67,8 @@ def test_wrong_stage(tiny):
         job(replace(RUN, stage="mantranet.trace"), tiny).build()
     assert str(error.value) == (
         "Run mantranet/run is of stage 'mantranet.trace', which does not exist. Choose from "
-        "mantranet.imc, mantranet, pscc_net, baseline.ela, baseline.noi1, baseline.cfa1."
+        "mantranet.imc, mantranet, pscc_net, uen.vanilla, uen.pscc_net, baseline.ela, "
+        "baseline.noi1, baseline.cfa1."
     )
 
 

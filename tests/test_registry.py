@@ -58,6 +58,7 @@ def test_identity_is_stable():
         {"long": True},
         {"version": 1},
         {"chosen_on": "choosing"},
+        {"label_noise": 0.3},
     ],
     ids=str,
 )

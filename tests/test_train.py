@@ -18,6 +18,7 @@ from imdl_lib.errors import DataError
 from imdl_lib.forge import ForgedSet
 from imdl_lib.jobs import Job
 from imdl_lib.kinds import Recipe
+from imdl_lib.papers import uen
 from imdl_lib.registry import Run
 
 
@@ -353,3 +354,36 @@ def test_a_set_smaller_than_a_batch_still_gives_batches(forged):
 def test_precision():
     assert train.precision("32-true") == "32-true"
     assert train.precision("auto") in ("32-true", "bf16-mixed")
+
+
+def test_emptied_labels_are_told_and_grow():
+    few, many = (train.emptied(1000, share, seed=0) for share in (0.1, 0.3))
+    assert len(few) == 100 and len(many) == 300 and few < many
+    assert train.emptied(1000, 0.1, seed=1) != few
+    assert train.emptied(1000, 0.0, seed=0) == frozenset()
+
+
+def test_a_run_with_noisy_labels_is_told_empty_masks(workplace, tiny, monkeypatch):
+    """Training sees no forged pixel where all labels are emptied; validation sees them."""
+    noisy = replace(RUN, id="mantranet/noisy", label_noise=1.0)
+    told = []
+    real = train._Loop._loss_of
+
+    def noted(loop, batch):
+        told.append((loop.model.training, bool(batch.mask.any())))
+        return real(loop, batch)
+
+    monkeypatch.setattr(train._Loop, "_loss_of", noted)
+    train.train(job(noisy, tiny), progress=False)
+    assert {any_forged for training, any_forged in told if training} == {False}
+    assert {any_forged for training, any_forged in told if not training} == {True}
+
+
+def test_a_plug_in_s_base_starts_from_a_network_of_its_own(tiny):
+    torch.manual_seed(0)
+    whole = uen.Model(uen.Config(), uen.Vanilla(0.25, 8))
+    other = uen.Vanilla(0.25, 8)
+    started = train._start_from(whole, other, frozen=True)
+    assert torch.equal(whole.base.project[0].weight, other.project[0].weight)
+    assert len(started) == len(list(other.parameters()))
+    assert all(p.requires_grad for p in whole.mean.parameters())

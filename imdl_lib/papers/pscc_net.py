@@ -180,14 +180,24 @@ class Masks(nn.Module):
 
         .. math:: M_{n-1} = f_{n-1}(\tau(M_n) \cdot F_{n-1})                         (eq. 1)
         """
-        features, found, gate = self.resampled(features), {}, None
-        for scale in range(SCALES[-1], self.config.last_scale - 1, -1):
-            x = features[scale - 1]
-            if gate is not None:
-                x = x * resize(gate, x.shape[2:])
+        return self._until(self.config.last_scale, self.resampled(features))
+
+    def _until(self, last: int, features: list[Tensor]) -> dict[int, Tensor]:
+        found: dict[int, Tensor] = {}
+        for scale in range(SCALES[-1], last - 1, -1):
+            x = self._gated(features, scale, found)
             found[scale] = self.get_submodule(f"getmask{scale}")(x)
-            gate = found[scale].sigmoid()
         return found
+
+    def _gated(self, features: list[Tensor], scale: int, found: dict[int, Tensor]) -> Tensor:
+        """A scale's features under the mask of the scale before it."""
+        x = features[scale - 1]
+        return x if scale == SCALES[-1] else x * resize(found[scale + 1].sigmoid(), x.shape[2:])
+
+    def correlated(self, features: list[Tensor]) -> Float[Tensor, "B C h w"]:
+        """Z at the finest scale, from which its mask is read."""
+        features = self.resampled(features)
+        return self.getmask1.correlated(self._gated(features, 1, self._until(2, features)))
 
 
 class DetectionHead(nn.Module):
@@ -228,8 +238,8 @@ class Model(nn.Module):
         self.head = DetectionHead(light.channels)
 
     def embed(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """The finest features, on which others may build."""
-        return self.backbone(image)[0]
+        """What the finest mask is read from, on which others may build."""
+        return self.masks.correlated(self.backbone(image))
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A mask for images of any size, all masks at their own scales, the image's score."""

@@ -1,0 +1,74 @@
+"""What is measured of UEN's uncertainties: do they find wrong pixels, where do they gather?"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from . import metrics
+from .backbones.hrnet import resize
+from .batch import Prediction
+
+BORDER_PX = 3  # to each side of a mask's outline
+BINS = 10  # of the calibration error
+
+Maps = Float[Tensor, "B 1 H W"]
+Masks = Bool[Tensor, "B 1 H W"]
+PerImage = Float[Tensor, " B"]
+
+
+def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
+    """One number per image for each question; NaN where an image has no such pixels."""
+    maps = {name: resize(m, mask.shape[2:]) for name, m in prediction.maps.items()}
+    coarse, refined = maps["mu"].sigmoid(), prediction.prob
+    wrong = (coarse > 0.5) != mask
+    inside, border = mask & ~_near_outline(mask), _near_outline(mask)
+    found = {
+        "coarse_auc": metrics.pixel_auc_per_image(coarse, mask),
+        "coarse_f1_at_half": metrics.pixel_f1_at_half(coarse, mask),
+        "coarse_f1_best_per_image": metrics.pixel_f1_best_per_image(coarse, mask),
+        "wrong_auc": metrics.pixel_auc_per_image(maps["entropy"], wrong),
+        "coarse_calibration_error": calibration_error(coarse, mask),
+        "refined_calibration_error": calibration_error(refined, mask),
+    }
+    for name in ("variance", "entropy"):
+        found[f"{name}_inside"] = _mean(maps[name], inside)
+        found[f"{name}_border"] = _mean(maps[name], border)
+        found[f"{name}_outside"] = _mean(maps[name], ~(inside | border))
+    for name, pixels in _kinds_of_error(coarse > 0.5, mask).items():
+        found[f"entropy_{name}"] = _mean(maps["entropy"], pixels)
+        found[f"mended_{name}"] = _mean(((refined > 0.5) == mask).float(), pixels)
+    found["entropy_right"] = _mean(maps["entropy"], ~wrong)
+    return found
+
+
+def _kinds_of_error(called: Masks, mask: Masks) -> dict[str, Masks]:
+    """Wrong pixels: missed ones, false ones beside a forged region that was hit, other false ones.
+
+    False alarms in an image where no forged pixel was called are phantoms (sec. 4.4).
+    """
+    hit = (called & mask).flatten(1).any(1)[:, None, None, None]
+    false = called & ~mask
+    return {"under": ~called & mask, "over": false & hit, "phantom": false & ~hit}
+
+
+def _near_outline(mask: Masks) -> Masks:
+    """Pixels within ``BORDER_PX`` of where the mask changes."""
+    x, side = mask.float(), 2 * BORDER_PX + 1
+    most = F.max_pool2d(x, side, 1, BORDER_PX)
+    least = -F.max_pool2d(-x, side, 1, BORDER_PX)
+    return most != least
+
+
+def _mean(values: Maps, where: Masks) -> PerImage:
+    """Mean over chosen pixels of each image; NaN where none is."""
+    total = (values * where).flatten(1).sum(1)
+    return total / where.flatten(1).sum(1)
+
+
+def calibration_error(prob: Maps, mask: Masks) -> PerImage:
+    """Mean distance of probability and share of forged pixels over ten bins, weighted by pixels."""
+    bins = (prob * BINS).long().clamp(max=BINS - 1).flatten(1)
+    gap = (prob - mask.float()).flatten(1)
+    sums = torch.zeros(len(prob), BINS).scatter_add_(1, bins, gap)
+    return sums.abs().sum(1) / gap.shape[1]

@@ -1,0 +1,61 @@
+"""Measures of uncertainty maps against regions made by hand."""
+
+import pytest
+import torch
+
+from imdl_lib import uncertainty
+from imdl_lib.batch import Prediction
+
+
+def maps(*rows: list[float]) -> torch.Tensor:
+    return torch.tensor(rows)[None, None]
+
+
+def test_errors_are_of_three_kinds():
+    """One image that is hit and overshot, one that is missed with false alarms elsewhere."""
+    mask = torch.tensor([[[[1, 1, 0, 0]]], [[[1, 0, 0, 0]]]]).bool()
+    called = torch.tensor([[[[0, 1, 1, 0]]], [[[0, 0, 1, 1]]]]).bool()
+    found = uncertainty._kinds_of_error(called, mask)
+    assert found["under"].flatten().tolist() == [1, 0, 0, 0, 1, 0, 0, 0]
+    assert found["over"].flatten().tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert found["phantom"].flatten().tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_near_the_outline():
+    mask = torch.zeros(1, 1, 1, 20, dtype=torch.bool)
+    mask[..., 10:] = True
+    near = uncertainty._near_outline(mask).flatten().nonzero().flatten().tolist()
+    assert near == [7, 8, 9, 10, 11, 12]
+    assert not uncertainty._near_outline(torch.ones(1, 1, 4, 4, dtype=torch.bool)).any()
+
+
+def test_calibration_error_by_hand():
+    """Four pixels at .9 of which two are forged, four at .05 of which none is."""
+    prob = maps([0.9] * 4 + [0.05] * 4)
+    mask = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0]).bool().view(1, 1, 1, 8)
+    found = uncertainty.calibration_error(prob, mask)
+    assert found.item() == pytest.approx((4 * 0.4 + 4 * 0.05) / 8)
+    assert uncertainty.calibration_error(mask.float(), mask).item() == 0
+
+
+def test_columns():
+    """Entropy is high on the one wrong pixel; refinement mends it."""
+    mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    mask[..., :2] = True
+    mu = torch.where(mask, 4.0, -4.0)
+    mu[0, 0, 0, 0] = -4.0  # missed
+    entropy = torch.full((1, 1, 8, 8), 0.1)
+    entropy[0, 0, 0, 0] = 0.9
+    variance = torch.where(mask, 2.0, 0.5)
+    refined = torch.where(mask, 9.0, -9.0)
+    found_maps = {"mu": mu, "entropy": entropy, "variance": variance}
+    found = uncertainty.columns(Prediction(refined, torch.zeros(1), found_maps), mask)
+    values = {name: column.item() for name, column in found.items()}
+    assert values["wrong_auc"] == 1
+    assert values["entropy_under"] == pytest.approx(0.9)
+    assert values["entropy_right"] == pytest.approx(0.1)
+    assert values["mended_under"] == 1
+    assert values["entropy_over"] != values["entropy_over"]  # there is none
+    assert values["variance_outside"] == 0.5
+    assert values["coarse_f1_at_half"] == pytest.approx(2 * 15 / (2 * 15 + 1))
+    assert values["coarse_calibration_error"] > values["refined_calibration_error"]
