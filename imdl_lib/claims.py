@@ -308,5 +308,19 @@ def slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
 
 def rising(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
     """Whether a series rises from its first to its last point, by rank correlation."""
-    ranks = np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1]
-    return bool(ranks > 0.6 and y[-1] > y[0]), f"{np.round(y, 1).tolist()}, rank trend {ranks:.2f}"
+    trend = _rank_trend(x, y)
+    return bool(trend > 0.6 and y[-1] > y[0]), _along(y, trend)
+
+
+def falling(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
+    """Whether a series falls from its first to its last point, by rank correlation."""
+    trend = _rank_trend(x, y)
+    return bool(trend < -0.6 and y[-1] < y[0]), _along(y, trend)
+
+
+def _rank_trend(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1])
+
+
+def _along(y: np.ndarray, trend: float) -> str:
+    return f"{np.round(y, 1).tolist()}, rank trend {trend:.2f}"

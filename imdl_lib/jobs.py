@@ -92,7 +92,11 @@ def _guided(base: Callable[[float, int], nn.Module]) -> Stage:
         own = {name: value for name, value in config.items() if name != "width"}
         return uen.Model(uen.Config(**own), base(config.get("width", 1.0), px))
 
-    return Stage(model, lambda c: partial(uen.loss, config=uen.Config(**c)))
+    def facts(full: uen.Model, job: "Job") -> dict[str, Any]:
+        measure = model({}, PAPER.released_size_px)
+        return {"relative_time": _relative_time(full, measure, job.profile.timed_turns)}
+
+    return Stage(model, lambda c: partial(uen.loss, config=uen.Config(**c)), facts)
 
 
 STAGES: dict[str, Stage] = {

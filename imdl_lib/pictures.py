@@ -5,6 +5,7 @@ Pictures in committed figures come from packaged photos, whose licence is known.
 
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -19,11 +20,25 @@ from .papers import mantranet
 SIZE_PX = 128
 
 
-def packaged(name: str, count: int, size_px: int = SIZE_PX) -> ForgedSet:
-    """The first ``count`` samples of a stand-in, forged from packaged photos."""
+def packaged(name: str, count: int, size_px: int = SIZE_PX, untouched: bool = False) -> ForgedSet:
+    """The first ``count`` samples of a stand-in, forged from packaged photos.
+
+    ``untouched`` gives the same photos as they were before.
+    """
     stand_in = standins.stand_in(name)
     recipe = stand_in.recipe(("packaged",), count, size_px)
-    return forge(Recipe(**{**vars(recipe), "count": count, "size_px": size_px}), progress=False)
+    decided = {**vars(recipe), "count": count, "size_px": size_px}
+    if untouched:
+        decided["kinds"] = ("pristine",)
+    return forge(Recipe(**decided), progress=False)
+
+
+def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """An image (H, W, 3) with the outline of a mask (H, W) in red."""
+    grown, shrunk = (
+        change(mask.astype(np.uint8), np.ones((3, 3))) for change in (cv2.dilate, cv2.erode)
+    )
+    return np.where((grown != shrunk)[..., None], np.uint8([255, 0, 0]), image)
 
 
 def maps(job: Job, images: np.ndarray) -> np.ndarray:

@@ -35,14 +35,14 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
         found[f"{name}_inside"] = _mean(maps[name], inside)
         found[f"{name}_border"] = _mean(maps[name], border)
         found[f"{name}_outside"] = _mean(maps[name], ~(inside | border))
-    for name, pixels in _kinds_of_error(coarse > 0.5, mask).items():
+    for name, pixels in kinds_of_error(coarse > 0.5, mask).items():
         found[f"entropy_{name}"] = _mean(maps["entropy"], pixels)
         found[f"mended_{name}"] = _mean(((refined > 0.5) == mask).float(), pixels)
     found["entropy_right"] = _mean(maps["entropy"], ~wrong)
     return found
 
 
-def _kinds_of_error(called: Masks, mask: Masks) -> dict[str, Masks]:
+def kinds_of_error(called: Masks, mask: Masks) -> dict[str, Masks]:
     """Wrong pixels: missed ones, false ones beside a forged region that was hit, other false ones.
 
     False alarms in an image where no forged pixel was called are phantoms (sec. 4.4).

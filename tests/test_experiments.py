@@ -30,7 +30,7 @@ from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
 from imdl_lib.registry import VERDICTS, Figure, Source, Table, identity
 
-ID = re.compile(r"(mantranet|pscc_net)/[a-z0-9-]+")
+ID = re.compile(r"(mantranet|pscc_net|uen)/[a-z0-9-]+")
 EVERY_RUN = pytest.mark.parametrize("run", experiments.RUNS, ids=lambda run: run.id)
 EVERY_TABLE = pytest.mark.parametrize("table", experiments.TABLES, ids=lambda table: table.id)
 JUDGED = [claim for claim in experiments.CLAIMS if claim.judge]

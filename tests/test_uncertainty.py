@@ -15,7 +15,7 @@ def test_errors_are_of_three_kinds():
     """One image that is hit and overshot, one that is missed with false alarms elsewhere."""
     mask = torch.tensor([[[[1, 1, 0, 0]]], [[[1, 0, 0, 0]]]]).bool()
     called = torch.tensor([[[[0, 1, 1, 0]]], [[[0, 0, 1, 1]]]]).bool()
-    found = uncertainty._kinds_of_error(called, mask)
+    found = uncertainty.kinds_of_error(called, mask)
     assert found["under"].flatten().tolist() == [1, 0, 0, 0, 1, 0, 0, 0]
     assert found["over"].flatten().tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
     assert found["phantom"].flatten().tolist() == [0, 0, 0, 0, 0, 0, 1, 1]

@@ -11,9 +11,9 @@ import numpy as np
 from .. import datasets, files, paths, profiles, tables
 from ..errors import DataError, RegistryError
 from ..registry import Claim, Figure, Run, Table, Verdict, identity
-from . import mantranet, pscc_net
+from . import mantranet, pscc_net, uen
 
-PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net}
+PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net, "uen": uen}
 
 RUNS: tuple[Run, ...] = tuple(run for paper in PAPERS.values() for run in paper.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)

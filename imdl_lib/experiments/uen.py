@@ -1,0 +1,433 @@
+"""UEN (Ji, Chen, Guo, Xu, Wang, Chen, ICCV 2023): its runs, tables, figures and claims."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import figures, tables
+from ..claims import (
+    HELD,
+    OPEN,
+    Judge,
+    above,
+    close,
+    falling,
+    higher,
+    narrower,
+    recorded,
+    series,
+    unjudged,
+)
+from ..registry import Claim, Figure, Run, Source
+from ..tables import Sources
+
+PAPER = "uen"
+
+# Runs ------------------------------------------------------------------------------------------
+
+# CASIA v2 trains and v1 tests in the paper; here a stand-in's training photos and its test photos
+CASIA, NIST = "like_casia", "like_nist16"
+CASIA_TESTS = (CASIA, "like_columbia", "like_coverage", "casia1")
+PLAIN = {"guided": False}  # without UEN
+WITHOUT = {"w/o DUS": ("no-dus", {"supervised": False}), "w/o UPR": ("no-upr", {"refining": False})}
+BASES = {  # published row: (name, stage, run that it starts from)
+    "PSCC-Net, ImageNet": ("pscc", "uen.pscc_net", None),  # ours: from scratch
+    "PSCC-Net, Synthesized data": ("pscc-synth", "uen.pscc_net", "pscc_net/full"),
+    "vanilla, ImageNet": ("vanilla", "uen.vanilla", None),  # ours: from scratch
+}
+NOISE = (0, 10, 30, 50)  # percent of training images whose masks are emptied
+SETTINGS = {  # curve of figure 4: (name, config)
+    "without UEN": ("plain", PLAIN),
+    "alpha 0.5, beta 0.5": ("both", {}),
+    "alpha 0, beta 1": ("model", {"alpha": 0.0, "beta": 1.0}),
+    "alpha 1, beta 0": ("data", {"alpha": 1.0, "beta": 0.0}),
+}
+SAMPLES = (25, 50, 100, 150, 200)  # T of figure 5; 100 is the default
+NODES = 16
+
+
+def _casia(name: str, config: dict[str, Any], stage: str = "uen.vanilla", **more: Any) -> Run:
+    tests = CASIA_TESTS if name in ("vanilla", "pscc") else (CASIA,)
+    return Run(f"{PAPER}/{name}", stage, config, (), tests, trained_on=CASIA, **more)
+
+
+def _nist(name: str, config: dict[str, Any], noise: int = 0) -> Run:
+    run = Run(f"{PAPER}/nist-{name}", "uen.vanilla", config, (), (NIST,), trained_on=NIST)
+    return replace(run, label_noise=noise / 100)
+
+
+RUNS = (
+    *(
+        _casia(f"{name}{ending}", config, stage, init_from=start)
+        for name, stage, start in BASES.values()
+        for ending, config in (("", {}), ("-plain", PLAIN))
+    ),
+    *(_casia(name, config) for name, config in WITHOUT.values()),
+    *(_nist(name, config) for name, config in WITHOUT.values()),
+    *(
+        _nist(f"{name}-{noise}", config, noise)
+        for name, config in SETTINGS.values()
+        for noise in NOISE
+    ),
+    *(
+        Run(
+            f"{PAPER}/{name}",
+            "uen.vanilla",
+            config,
+            (),
+            (CASIA,),
+            init_from=f"{PAPER}/vanilla",
+        )
+        for name, config in (
+            *((f"t-{count}", {"samples": count}) for count in SAMPLES if count != 100),
+            (f"nodes-{NODES}", {"nodes": NODES}),
+        )
+    ),
+)
+
+# Tables ----------------------------------------------------------------------------------------
+
+_PROTOCOL = (
+    "pixel AUC and pixel F1 at a threshold of one half, per image, mean, forged images alone"
+)
+_METRICS = {"pixel AUC": "pixel_auc", "pixel F1": "pixel_f1_at_half"}
+
+
+def _one(run: str, set: str = CASIA, column: str = "pixel_auc", scale: float = 100.0) -> Source:
+    """A source; a run of this paper by its name alone."""
+    return Source(run if "/" in run else f"{PAPER}/{run}", set, column, scale)
+
+
+def _table_1() -> Sources:
+    cells: Sources = {}
+    for row, runs in (
+        ("ManTra-Net* [39]", ("mantranet/released", "mantranet/released")),
+        ("PSCC-Net* [25]", ("pscc_net/tuned-casia", "pscc_net/tuned-nist16")),
+        ("Ours", ("vanilla", "nist-both-0")),
+    ):
+        for metric, ours in _METRICS.items():
+            for column, run, set in zip(("CASIA v1.0", "NIST16"), runs, (CASIA, NIST), strict=True):
+                cells[row, column, metric] = (_one(run, set, ours),)
+    for metric, ours in _METRICS.items():
+        real = Source(f"{PAPER}/vanilla", "casia1", ours, real=True)
+        cells["Ours", "CASIA v1.0", metric] = (real, _one("vanilla", CASIA, ours))
+    return cells
+
+
+def _table_2() -> Sources:
+    return {
+        (row, column, metric): (_one(f"{name}{ending}", CASIA, ours),)
+        for row, (name, _, _) in BASES.items()
+        for column, ending in (("w/o UEN", "-plain"), ("w/ UEN", ""))
+        for metric, ours in _METRICS.items()
+    }
+
+
+def _table_3() -> Sources:
+    cells: Sources = {}
+    rows = {"Full model": ("vanilla", "nist-both-0")}
+    rows |= {row: (name, f"nist-{name}") for row, (name, _) in WITHOUT.items()}
+    for row, runs in rows.items():
+        for metric, ours in _METRICS.items():
+            for column, run, set in zip(("CASIA v1.0", "NIST16"), runs, (CASIA, NIST), strict=True):
+                cells[row, column, metric] = (_one(run, set, ours),)
+    return cells
+
+
+_table = partial(tables.table, PAPER)
+
+TABLES = (
+    _table("1", "State of the art", _PROTOCOL, _table_1()),
+    _table(
+        "2",
+        "UEN on two bases",
+        f"{_PROTOCOL}; where the paper starts from ImageNet weights of HRNet, ours start from "
+        "scratch, with and without UEN alike",
+        _table_2(),
+    ),
+    _table("3", "DUS and UPR", _PROTOCOL, _table_3()),
+)
+
+# Figures ---------------------------------------------------------------------------------------
+
+
+def _job(profile_name: str, id: str) -> Any:
+    from . import job
+
+    return job(f"{PAPER}/{id}" if "/" not in id else id, profile_name)
+
+
+def _both_uncertainties(profile_name: str) -> dict[str, Any]:
+    """A removal beside its photo, and a chained edit beside its own, with what is hard to label."""
+    from .. import pictures
+
+    rows = []
+    for name in ("four_kinds/removal", "choosing"):
+        forged, before = (pictures.packaged(name, 4, untouched=was) for was in (False, True))
+        number = 1 if name == "choosing" else 0
+        rows.append((before.images[number], forged.images[number], forged.regions[number] > 0))
+    original, image, mask = (np.stack(column) for column in zip(*rows, strict=True))
+    return {
+        "rows": np.array(["removed, easily overlooked", "border smoothed"]),
+        "original": original,
+        "manipulated": image,
+        "mask": mask,
+        "marked": np.stack([pictures.outlined(i, m) for i, m in zip(image, mask, strict=True)]),
+    }
+
+
+def _framework(profile_name: str) -> dict[str, Any]:
+    import torch
+
+    from .. import pictures
+    from ..papers.uen import Config, Model, Vanilla
+
+    shown = ("base.rgb.stage2", "base.rgb.stage3", "base.rgb.stage4", "base.srm.stage4")
+    shown += ("base.resampling", "base.project", "mean", "variance", "refine")
+    return pictures.steps(Model(Config(), Vanilla()).eval(), torch.rand(1, 3, 64, 64), shown)
+
+
+def _mean(profile_name: str, source: Source) -> float:
+    found = tables.per_seed(profile_name, source)
+    return float(found.mean()) if len(found) else float("nan")
+
+
+def _bars(profile_name: str) -> dict[str, Any]:
+    methods = {"ManTra-Net": "mantranet/released", "PSCC-Net": "pscc_net/released"}
+    methods |= {"UEN (one stand-in alone)": "vanilla"}
+    sets = ("like_columbia", "like_coverage")
+    values = [[_mean(profile_name, _one(run, s)) for s in sets] for run in methods.values()]
+    return {"methods": np.array([*methods]), "sets": np.array(sets), "auc": np.array(values)}
+
+
+def _draw_bars(data: dict[str, Any]) -> Any:
+    figure, axes = figures.new(1, 1, (6, 3.5))
+    figures.bars(axes[0, 0], data["methods"], data["sets"], data["auc"])
+    axes[0, 0].set(ylabel="pixel AUC per image, mean (%)", ylim=(50, 100))
+    return figure
+
+
+def _noise(profile_name: str) -> dict[str, Any]:
+    found = {
+        name: [
+            [_mean(profile_name, _one(f"nist-{short}-{n}", NIST, column)) for n in NOISE]
+            for column in _METRICS.values()
+        ]
+        for name, (short, _) in SETTINGS.items()
+    }
+    return {
+        "curves": np.array([*found]),
+        "noise": np.array(NOISE),
+        "value": np.array([*found.values()]),
+    }
+
+
+def _draw_noise(data: dict[str, Any]) -> Any:
+    figure, axes = figures.new(1, 2, (10, 3.8))
+    for number, metric in enumerate(_METRICS):
+        lines = {
+            name: (data["noise"], values[number])
+            for name, values in zip(data["curves"].tolist(), data["value"], strict=True)
+        }
+        labels = {"xlabel": "training masks emptied (%)", "ylabel": f"{metric} (%)"}
+        figures.curves(axes[0, number], lines, title=f"tested on {NIST}", **labels)
+    return figure
+
+
+def _sampling(profile_name: str) -> dict[str, Any]:
+    runs = ["vanilla" if count == 100 else f"t-{count}" for count in SAMPLES] + [f"nodes-{NODES}"]
+    score = [_mean(profile_name, _one(run, CASIA, "pixel_f1_at_half")) for run in runs]
+    time = [_mean(profile_name, _one(run, "run", "relative_time", 1.0)) for run in runs]
+    return {"T": np.array(SAMPLES), "f1": np.array(score), "time": np.array(time)}
+
+
+def _draw_sampling(data: dict[str, Any]) -> Any:
+    figure, axes = figures.new(1, 2, (9, 3.5))
+    for axis, name, label in (
+        (axes[0, 0], "f1", "pixel F1 at one half (%)"),
+        (axes[0, 1], "time", "time of one forward at 256 px, T = 100 is 1"),
+    ):
+        quadrature = np.full(len(data["T"]), data[name][-1])
+        lines = {"Monte Carlo": (data["T"], data[name][:-1])}
+        lines[f"quadrature, {NODES} nodes"] = (data["T"], quadrature)
+        figures.curves(axis, lines, xlabel="samples T", ylabel=label)
+    axes[0, 1].set_ylim(bottom=0)
+    return figure
+
+
+KINDS_OF_ERROR = ("under", "over", "over", "phantom", "phantom")  # rows of figure 6
+
+
+def _predictions(profile_name: str) -> dict[str, Any]:
+    """Samples with the largest share of each kind of wrong pixel in the coarse map."""
+    import torch
+
+    from .. import evaluate, pictures, train, uncertainty
+    from ..backbones.hrnet import resize
+
+    forged = pictures.packaged(CASIA, 48)
+    found = evaluate.predict(train.load(_job(profile_name, "vanilla")), forged.images[:])
+    mask = torch.from_numpy(forged.regions[:] > 0)[:, None]
+    maps = {name: resize(found.maps[name], mask.shape[2:]) for name in found.maps}
+    coarse = maps["mu"].sigmoid()
+    wrong = uncertainty.kinds_of_error(coarse > 0.5, mask)
+    ranks = {
+        kind: pixels.flatten(1).sum(1).argsort(descending=True) for kind, pixels in wrong.items()
+    }
+    order = [ranks[kind][KINDS_OF_ERROR[:n].count(kind)] for n, kind in enumerate(KINDS_OF_ERROR)]
+    images = forged.images[:][order]
+    shown = {"rows": np.array(KINDS_OF_ERROR), "image": images, "mask": mask[order, 0].numpy()}
+    shown["PSCC-Net"] = pictures.maps(_job(profile_name, "pscc_net/released"), images)
+    variance = maps["variance"][order]
+    columns = {"coarse": coarse[order], "refined": found.prob[order]}
+    columns |= {"sigma^2": variance / variance.amax((2, 3), keepdim=True)}
+    columns |= {"U^p": maps["entropy"][order]}
+    return shown | {n: m[:, 0].numpy().astype(np.float16) for n, m in columns.items()}
+
+
+def _figure(number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any) -> Figure:
+    runs = tuple(name if "/" in name else f"{PAPER}/{name}" for name in needs)
+    return Figure(f"{PAPER}/figure-{number}", f"Figure {number}", caption, runs, data, draw)
+
+
+def _grid(*columns: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda data: figures.grid(data, columns)
+
+
+_NOISY = tuple(f"nist-{short}-{n}" for short, _ in SETTINGS.values() for n in NOISE)
+_SAMPLED = ("vanilla", *(f"t-{n}" for n in SAMPLES if n != 100), f"nodes-{NODES}")
+_SHOWN = ("image", "mask", "PSCC-Net", "coarse", "refined", "sigma^2", "U^p")
+
+FIGURES = (
+    _figure(
+        1,
+        "What is hard to label",
+        (),
+        _both_uncertainties,
+        _grid("original", "manipulated", "mask", "marked"),
+    ),
+    _figure(
+        2,
+        "Framework, drawn from the live modules",
+        (),
+        _framework,
+        lambda data: figures.architecture(data, "UEN on the vanilla base"),
+    ),
+    _figure(
+        3,
+        "Trained on one stand-in alone, against broad training (SPAN is not re-run and left out)",
+        ("mantranet/released", "pscc_net/released", "vanilla"),
+        _bars,
+        _draw_bars,
+    ),
+    _figure(4, "Label noise; levels and the third setting are ours", _NOISY, _noise, _draw_noise),
+    _figure(5, "Samples and quadrature: score and time", _SAMPLED, _sampling, _draw_sampling),
+    _figure(
+        6,
+        "Under-, over- and phantom-segmentation, and both uncertainties, sigma^2 scaled to each "
+        "image (MVSS-Net is not re-run and left out)",
+        ("vanilla", "pscc_net/released"),
+        _predictions,
+        _grid(*_SHOWN),
+    ),
+)
+
+# Claims ----------------------------------------------------------------------------------------
+
+
+def _over(run: str, other: str, set: str = CASIA) -> tuple[tuple[Source, Source], ...]:
+    """One run against another, by both metrics."""
+    return tuple((_one(run, set, c), _one(other, set, c)) for c in _METRICS.values())
+
+
+def _by_noise(short: str) -> dict[float, Source]:
+    return {float(n): _one(f"nist-{short}-{n}", NIST) for n in NOISE}
+
+
+def _hardly_slower(least: float, most: float) -> tuple[str, str]:
+    """T = 200 takes at most a quarter more than T = 25."""
+    said = f"T = 200 takes {most / least:.2f} times what T = 25 takes (fp32 on two cores at 256 px)"
+    return (HELD if most <= 1.25 * least else OPEN), said
+
+
+_RIVALS = (("pscc_net/tuned-casia", CASIA), ("pscc_net/tuned-nist16", NIST))
+
+JUDGES: dict[str, Judge] = {
+    "C1": higher(
+        *_over("vanilla", "pscc_net/tuned-casia"),
+        *_over("nist-both-0", "pscc_net/tuned-nist16", NIST),
+        *_over("vanilla", "mantranet/released"),
+        *_over("nist-both-0", "mantranet/released", NIST),
+    ),
+    "C2": higher(
+        *(
+            (_one(run, set, "pixel_f1_at_half"), _one(rival, set, "pixel_f1_at_half"))
+            for run, (rival, set) in zip(("vanilla", "nist-both-0"), _RIVALS, strict=True)
+        )
+    ),
+    "C3": higher(
+        *(
+            (_one("vanilla", set), _one(rival, set))
+            for rival in ("mantranet/released", "pscc_net/released")
+            for set in ("like_columbia", "like_coverage")
+        )
+    ),
+    "C4": higher(*_over("vanilla", "vanilla-plain")),
+    "C5": higher(*_over("pscc", "pscc-plain")),
+    "C6": higher(*_over("pscc-synth", "pscc-synth-plain")),
+    "C7": close(
+        2.0, *(_one(name, CASIA, "pixel_f1_at_half") for name in ("pscc", "pscc-synth-plain"))
+    ),
+    "C8": unjudged("a third base is not wrapped"),
+    "C9": series(falling, _by_noise("plain"), _by_noise("both")),
+    "C10": narrower(
+        *((_one(f"nist-both-{n}", NIST), _one(f"nist-plain-{n}", NIST)) for n in (0, NOISE[-1]))
+    ),
+    "C11": higher((_one(f"nist-both-{NOISE[-1]}", NIST), _one(f"nist-model-{NOISE[-1]}", NIST))),
+    "C12": higher(*_over("vanilla", "no-dus"), *_over("nist-both-0", "nist-no-dus", NIST)),
+    "C13": higher(*_over("vanilla", "no-upr"), *_over("nist-both-0", "nist-no-upr", NIST)),
+    "C14": close(
+        1.0, *(_one(run, CASIA, "pixel_f1_at_half") for run in ("vanilla", "t-150", "t-200"))
+    ),
+    "C15": recorded(_hardly_slower, "relative_time", f"{PAPER}/t-25", f"{PAPER}/t-200"),
+    "C16": higher(
+        *(
+            (
+                _one("vanilla", CASIA, f"variance_{where}"),
+                _one("vanilla", CASIA, "variance_outside"),
+            )
+            for where in ("inside", "border")
+        )
+    ),
+    "C17": above(50.0, _one("vanilla", CASIA, "wrong_auc")),
+    "C18": higher(
+        (_one("vanilla"), _one("vanilla", CASIA, "coarse_auc")),
+        *(
+            (_one("vanilla", CASIA, a), _one("vanilla", CASIA, b))
+            for a, b in (
+                ("pixel_f1_at_half", "coarse_f1_at_half"),
+                ("coarse_calibration_error", "refined_calibration_error"),
+            )
+        ),
+    ),
+    "C19": higher(
+        *(
+            (_one("vanilla", CASIA, f"entropy_{kind}"), _one("vanilla", CASIA, "entropy_right"))
+            for kind in ("under", "over", "phantom")
+        )
+    ),
+    "C20": unjudged("needs a measure of borders, and MVSS-Net"),
+    "C21": unjudged("needs maps of relabelled and of clean training images"),
+    "C22": unjudged("needs a run whose supervision is fixed"),
+    "C23": unjudged("needs several seeds"),
+    "C24": unjudged("needs tests at two sizes"),
+    "C25": unjudged("needs CASIA v2"),
+    "C26": unjudged("needs learning curves over the number of training samples"),
+}
+
+CLAIMS = tuple(
+    Claim(**row, judge=JUDGES.get(row["id"].split("-")[1])) for row in tables.claims(PAPER)
+)
