@@ -78,9 +78,10 @@ def test_a_run_can_be_built(run):
     if stage.loss is None:
         assert not run.config and not run.kinds
         return
-    config = stage.model({"width": 0.0625, **run.config}, 64).config
-    assert {name: getattr(config, name) for name in run.config} == dict(run.config)
-    assert config.width == 0.0625
+    narrow, wide = (stage.model({"width": width, **run.config}, 64) for width in (0.0625, 0.25))
+    assert {name: getattr(narrow.config, name) for name in run.config} == dict(run.config)
+    small, large = (sum(p.numel() for p in model.parameters()) for model in (narrow, wide))
+    assert small < large
     assert stage.loss(run.config)
 
 
