@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from . import metrics
-from .papers import mantranet, pscc_net
+from .papers import mantranet, pscc_net, uen
 
 _FEATURE = torch.rand(2, 3, 9, 11, generator=torch.Generator().manual_seed(0)) ** 3
 
@@ -62,6 +62,37 @@ def _rule(answer: Callable[..., Any]) -> bool:
     return True
 
 
+def _samples() -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities (T, B, 1, h, w) of five draws, and labels."""
+    chance = torch.Generator().manual_seed(5)
+    p = torch.rand(5, 2, 1, 4, 6, generator=chance) * 0.98 + 0.01
+    return p, (torch.rand(2, 1, 4, 6, generator=chance) > 0.5).float()
+
+
+def _entropy(answer: Callable[..., Any]) -> bool:
+    p, _ = _samples()
+    draws = [(noise, 1 / len(p)) for noise in p.logit()]  # of a standard Gaussian's place
+    flat = torch.zeros_like(p[0])
+    expected = uen.expectations(flat, flat + 1, draws).entropy
+    return torch.allclose(answer(p), expected, atol=1e-4)
+
+
+def _error(answer: Callable[..., Any]) -> bool:
+    p, y = _samples()
+    return torch.allclose(answer(y, p[0]), uen.error(p[0].logit(), y), atol=1e-4)
+
+
+def _uncertainty_loss(answer: Callable[..., Any]) -> bool:
+    given = _samples()[0][:3]
+    return torch.allclose(answer(*given), uen.uncertainty_loss(*given), atol=1e-4)
+
+
+def _likelihood(answer: Callable[..., Any]) -> bool:
+    p, y = _samples()
+    expected = uen.Expectations(torch.zeros_like(y), p.mean(0), (1 - p).mean(0))
+    return torch.allclose(answer(p, y), uen.likelihood_loss(expected, y), atol=1e-4)
+
+
 CHECKS: dict[str, tuple[Callable[[Callable[..., Any]], bool], str]] = {
     "mantranet/z-score": (
         _z_score,
@@ -93,6 +124,26 @@ CHECKS: dict[str, tuple[Callable[[Callable[..., Any]], bool], str]] = {
     "pscc_net/file-type": (
         _rule,
         "draw the ROC curve: straight lines from (0, 0) over the rule's corner to (1, 1)",
+    ),
+    "uen/entropy": (
+        _entropy,
+        "take the entropy of each sample, both terms with logarithms of base 2, "
+        "and only then the mean over the first axis",
+    ),
+    "uen/error": (
+        _error,
+        "where the label is 1 the error is what the probability lacks; elsewhere it is the "
+        "probability",
+    ),
+    "uen/uncertainty-loss": (
+        _uncertainty_loss,
+        "divide the squared difference by the variance itself and add the logarithm of the "
+        "variance; half of each, then the mean",
+    ),
+    "uen/likelihood": (
+        _likelihood,
+        "take the probability of the label, its mean over samples, then the logarithm; "
+        "turn the printed sign",
     ),
 }
 

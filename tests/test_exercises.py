@@ -34,6 +34,14 @@ def bands(x: torch.Tensor, r: int) -> torch.Tensor:
     return x.reshape(len(x), -1, x.shape[2] // r, x.shape[3] // r)
 
 
+def bits(p: torch.Tensor) -> torch.Tensor:
+    return -p * p.log2() - (1 - p) * (1 - p).log2()
+
+
+def likely(p: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return y * p + (1 - y) * (1 - p)
+
+
 RIGHT: dict[str, Callable[..., Any]] = {
     "mantranet/z-score": lambda x: (x - flat(x)[0]) / flat(x)[1],
     "mantranet/window-mean": lambda x, n: pooled(x, n, pad=False),
@@ -42,6 +50,10 @@ RIGHT: dict[str, Callable[..., Any]] = {
     "pscc_net/fold": bands,
     "pscc_net/channel": lambda g, theta, phi: g @ (theta.mT @ phi).softmax(-1),
     "pscc_net/file-type": lambda recall, fpr: (1 + recall - fpr) / 2,
+    "uen/entropy": lambda p: bits(p).mean(0),
+    "uen/error": lambda y, p: (y - p).abs(),
+    "uen/uncertainty-loss": lambda a, b, v: ((a - b) ** 2 / v + v.log()).mean() / 2,
+    "uen/likelihood": lambda p, y: -likely(p, y).mean(0).log().mean(),
 }
 
 WRONG: tuple[tuple[str, str, Callable[..., Any]], ...] = (
@@ -69,6 +81,28 @@ WRONG: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("pscc_net/file-type", "recall", lambda recall, fpr: recall),
     ("pscc_net/file-type", "no false alarms", lambda recall, fpr: (1 + recall) / 2),
     ("pscc_net/file-type", "never below a half", lambda r, fpr: 0.5 + abs(r - fpr) / 2),
+    ("uen/entropy", "in nats", lambda p: bits(p).mean(0) * torch.tensor(2.0).log()),
+    ("uen/entropy", "of the mean", lambda p: bits(p.mean(0))),
+    ("uen/entropy", "one term", lambda p: (-p * p.log2()).mean(0)),
+    ("uen/entropy", "a sum", lambda p: bits(p).sum(0)),
+    ("uen/error", "with a sign", lambda y, p: y - p),
+    ("uen/error", "squared", lambda y, p: (y - p) ** 2),
+    ("uen/error", "agreement", lambda y, p: y * p + (1 - y) * (1 - p)),
+    (
+        "uen/uncertainty-loss",
+        "variance taken for a deviation",
+        lambda a, b, v: ((a - b) ** 2 / v**2 + (v**2).log()).mean() / 2,
+    ),
+    ("uen/uncertainty-loss", "no half", lambda a, b, v: ((a - b) ** 2 / v + v.log()).mean()),
+    ("uen/uncertainty-loss", "no logarithm", lambda a, b, v: ((a - b) ** 2 / v).mean() / 2),
+    (
+        "uen/uncertainty-loss",
+        "not squared",
+        lambda a, b, v: ((a - b).abs() / v + v.log()).mean() / 2,
+    ),
+    ("uen/likelihood", "as printed", lambda p, y: likely(p, y).mean(0).log().mean()),
+    ("uen/likelihood", "logarithm first", lambda p, y: -likely(p, y).log().mean()),
+    ("uen/likelihood", "labels ignored", lambda p, y: -p.mean(0).log().mean()),
 )
 
 
