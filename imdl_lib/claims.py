@@ -239,7 +239,7 @@ def decided(
     if len(verdicts) > 1:
         told = f"{verdicts.count(HELD)} of {len(verdicts)} hold"
         others = [text for one, text in zip(verdicts, said, strict=True) if one != HELD]
-        if others and len(said) > LISTED:
+        if 0 < len(others) < len(said) > LISTED:
             evidence = f"{told}; the others: {'; '.join(others)}"
         else:
             evidence = f"{told}: {evidence}"

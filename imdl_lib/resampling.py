@@ -1,6 +1,7 @@
 """What stored rows say, and how surely: values, means and differences, by bootstrap over images."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from . import standins, tables
 from .registry import Source
 
-DRAWS = 1000
+DRAWS = 10_000  # so many that a verdict at the edge hardly depends on them
 TAIL = 0.025  # of the draws, on each side of a 95 % interval
 SCORES = {"image_auc": "score", "image_auc_of_mean": "mean_of_map"}  # AUC: what it ranks images by
 
@@ -87,19 +88,17 @@ def drawn(profile: str, *sources: Source) -> list[Drawn]:
     shared = set.intersection(*(set(sample["key"]) for sample in samples))
     if shared:  # in one order, so that equal draws are equal images
         samples = [s[s["key"].isin(shared)].sort_values("key", kind="stable") for s in samples]
-    rng = np.random.default_rng(0)
-    weights = _weights(len(samples[0]), rng)
-    found = []
-    for sample in samples:
-        if not shared and found:
-            weights = _weights(len(sample), rng)
-        found.append(_drawn(sample, weights))
-    return found
+    return [
+        _drawn(sample, _weights(len(sample), 0 if shared else number))
+        for number, sample in enumerate(samples)
+    ]
 
 
-def _weights(count: int, rng: np.random.Generator) -> np.ndarray:
+@lru_cache(maxsize=8)  # drawing takes longer than all else
+def _weights(count: int, seed: int = 0) -> np.ndarray:
     """How often each image is in each resample, the first one being the sample itself."""
-    return np.vstack([np.ones(count), rng.multinomial(count, np.full(count, 1 / count), DRAWS)])
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), DRAWS)
+    return np.vstack([np.ones(count), drawn])
 
 
 def _drawn(sample: pd.DataFrame, weights: np.ndarray) -> Drawn:
@@ -126,7 +125,7 @@ def drawn_ranges(profile: str, a: Source, b: Source, groups: int = 4) -> tuple[D
     both = samples[0].merge(samples[1], on="key").merge(share, on="key")
     rank = np.argsort(np.argsort(both["value"].to_numpy(), kind="stable"), kind="stable")
     member = np.eye(groups)[rank * groups // len(both)]
-    weights = _weights(len(both), np.random.default_rng(0))
+    weights = _weights(len(both))
     return tuple(_range(both[name].to_numpy(), member, weights) for name in ("value_x", "value_y"))
 
 
@@ -143,5 +142,4 @@ def difference(profile: str, a: Source, b: Source) -> Difference:
 
 def mean_of(sample: np.ndarray) -> Difference:
     """A sample's mean with its interval."""
-    weights = _weights(len(sample), np.random.default_rng(0))
-    return _drawn(pd.DataFrame({"value": sample}), weights).interval
+    return _drawn(pd.DataFrame({"value": sample}), _weights(len(sample))).interval

@@ -343,3 +343,11 @@ def test_a_star_joins_sets_and_an_image_has_its_mean_over_seeds(store, tiny):
 
 def test_only_known_verdicts():
     assert {claims.HELD, claims.FAILED, claims.OPEN} <= set(VERDICTS)
+
+
+def test_falling_is_rising_upside_down():
+    x, y = np.arange(4.0), np.array([9.0, 7.0, 8.0, 1.0])
+    assert claims.falling(x, y)[0] and not claims.rising(x, y)[0]
+    assert claims.rising(x, -y)[0] and not claims.falling(x, -y)[0]
+    assert claims.falling(x, y)[1] == "[9.0, 7.0, 8.0, 1.0], rank trend -0.80"
+    assert not claims.falling(x, np.array([9.0, 1.0, 2.0, 9.5]))[0]

@@ -200,7 +200,7 @@ def test_wrong_profile(imdl, workplace, arguments):
 @pytest.mark.parametrize("command", ["train", "forge", "render", "claims"])
 def test_wrong_paper(imdl, command):
     assert mistaken(imdl, command, "--paper", "mantra") == (
-        "imdl: There is no paper 'mantra' here. Choose from mantranet, pscc_net.\n"
+        "imdl: There is no paper 'mantra' here. Choose from mantranet, pscc_net, uen.\n"
     )
 
 
@@ -278,7 +278,7 @@ def said(run: str, images: np.ndarray) -> Prediction:
 
 def test_detect_of_an_unknown_paper(imdl, workplace):
     assert mistaken(imdl, "detect", str(workplace / "photo.png"), "--paper", "span") == (
-        "imdl: There is no paper 'span' here. Choose from mantranet, pscc_net.\n"
+        "imdl: There is no paper 'span' here. Choose from mantranet, pscc_net, uen.\n"
     )
 
 

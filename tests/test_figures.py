@@ -101,6 +101,17 @@ def test_confusion_has_true_classes_down():
     assert rendered(figure)
 
 
+def test_bars_stand_side_by_side():
+    figure, axes = figures.new(1, 1, (3, 3))
+    values = np.array([[50.0, 60.0], [70.0, np.nan]])
+    figures.bars(axes[0, 0], np.array(["a", "b"]), np.array(["one_set", "two"]), values)
+    places = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in axes[0, 0].patches]
+    assert np.allclose(places[0], (-0.2, 50)) and np.allclose(places[2], (0.2, 70))
+    assert [t.get_text() for t in axes[0, 0].get_xticklabels()] == ["one set", "two"]
+    assert [t.get_text() for t in axes[0, 0].get_legend().get_texts()] == ["a", "b"]
+    assert rendered(figure)
+
+
 def test_curves():
     figure, axes = figures.new(1, 1, (3, 3))
     x = np.array([1.0, 2.0])

@@ -93,6 +93,7 @@ def notebook_of(*cells: Cell) -> dict[str, Any]:
         ],
         [code("print(speed())", stream("70 images in 1.0 s\n"), tags=["nbval-ignore-output"])],
         [code("for row in rows:\n    print(row)", stream("0.91 at 3/5\n"))],
+        [code('experiments.claims("a", profile)', stream("0.019 s a photo\n"))],
         [markdown("## Exercises"), code("def mine():\n    pass\n" * 8)],
     ],
 )

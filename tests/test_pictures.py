@@ -74,3 +74,19 @@ def test_steps_tell_of_the_modules_that_are_named():
     assert [a if a == b else f"{a}.{b}" for a, b in named] == list(shown)
     assert found["shape"].tolist() == ["1 x 16 x 32 x 32", "1 x 1 x 32 x 32", "1 x 2"]
     assert (found["parameters"] > 0).all()
+
+
+def test_the_same_photos_untouched():
+    forged, before = (
+        pictures.packaged("four_kinds/removal", 3, 64, untouched=u) for u in (False, True)
+    )
+    rest = forged.regions[:] == 0
+    assert np.array_equal(forged.images[:][rest], before.images[:][rest])
+    assert not before.regions[:].any() and forged.regions[:].any()
+
+
+def test_an_outline_is_red_and_two_pixels_wide():
+    image, mask = np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), bool)
+    mask[3:6, 3:6] = True
+    drawn = pictures.outlined(image, mask)
+    assert (drawn[..., 0] == 255).sum() == 25 - 1 and not drawn[..., 1:].any()
