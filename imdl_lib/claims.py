@@ -271,7 +271,8 @@ def at_chance(profile: str, run: str) -> bool:
 
 def _like_training(names: set[str]) -> list[str]:
     """Sets forged as training images are; where a run has none, all that are not distorted."""
-    plain = [n for n in names & standins.SETS.keys() if not standins.SETS[n].distortion]
+    tests = [standins.SETS[n] for n in names & standins.SETS.keys()]
+    plain = [s.name for s in tests if s.part == "test" and not s.distortion]
     return [name for name in plain if name.startswith("four_kinds")] or plain
 
 

@@ -150,11 +150,20 @@ def samples(job: Job, name: str) -> Iterator[Sample]:
             yield Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))
         return
     stand_in, forged = standins.stand_in(name), _forged(job, name)
+    kinds = _kinds(job, stand_in, forged)
     for index in range(len(forged)):
         image, regions = np.array(forged.images[index]), np.array(forged.regions[index])
         rng = np.random.default_rng([stand_in.seed, index])
         image, regions = distort(image, regions, stand_in.distortion, stand_in.amount, rng)
-        yield Sample(f"{index:05d}", forged.kind(index), image, regions)
+        yield Sample(f"{index:05d}", kinds[index], image, regions)
+
+
+def _kinds(job: Job, stand_in: standins.StandIn, forged: ForgedSet) -> list[str]:
+    """How each image was forged; of training images whose masks were emptied, which ones were."""
+    if stand_in.part != "train" or not job.run.label_noise:
+        return [forged.kind(index) for index in range(len(forged))]
+    lost = train.emptied(job.profile.forged_count, job.run.label_noise, job.seed)
+    return ["emptied" if index in lost else "kept" for index in range(len(forged))]
 
 
 @torch.no_grad()

@@ -257,7 +257,7 @@ def _record(job: Job) -> dict[str, Any]:
     if is_published(job):
         return read_record(job)
     if job.run.is_trained:
-        return files.read_json(job.cached(".json"))
+        return files.read_json(job.cached(".json")) | {"run": job.run.id}  # weights have no name
     named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
     return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
 

@@ -160,6 +160,15 @@ _ABLATIONS = (
         part="train",
         seed=0,  # the training set's own: a sample depends on recipe and number alone
     ),
+    replace(
+        next(s for s in _BENCHMARKS if s.name == "like_nist16"),
+        name="like_nist16_train",
+        stands_for="a piece of the training images of a run on NIST16's stand-in",
+        part="train",
+        seed=0,
+        size_factor=2.0,  # of the released models' training images
+        count_factor=4.0,
+    ),
     StandIn(
         "cameras",
         ("camera",),

@@ -103,8 +103,9 @@ Sources = dict[tuple[str, str, str], tuple[Source, ...]]  # by row, column and m
 
 
 def cells(paper: str, number: str, sources: Sources, why: str) -> tuple[Cell, ...]:
-    """Every printed cell of a table, with our sources where there are any, or why there is none."""
-    return tuple(Cell(*key, sources.get(key, ()), why) for key in printed(paper, number))
+    """Every printed cell of a table, then ours alone; with our sources, or why there are none."""
+    keys = dict.fromkeys((*printed(paper, number), *sources))
+    return tuple(Cell(*key, sources.get(key, ()), why) for key in keys)
 
 
 def table(

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imdl_lib import evaluate, jobs, manipulations, metrics, standins, traces
+from imdl_lib import evaluate, jobs, manipulations, metrics, standins, traces, train
 from imdl_lib.batch import Prediction
 from imdl_lib.evaluate import Sample
 from imdl_lib.jobs import Job
@@ -301,6 +301,17 @@ def test_samples_of_a_distorted_set_are_those_of_its_origin(workplace, tiny):
         assert half.image.shape == (8, 8, 3) and whole.image.shape == (16, 16, 3)
         image = manipulations.resize(whole.image, 0.5)
         assert np.array_equal(half.image, image)
+
+
+def test_training_images_say_whether_their_masks_were_emptied(workplace, tiny):
+    run = Run("mantranet/noisy", "baseline.ela", {}, (), (), label_noise=0.5)
+    name = "like_nist16_train"
+    lost = train.emptied(tiny.forged_count, 0.5, seed=0)
+    kinds = [sample.kind for sample in evaluate.samples(job(run, tiny), name)]
+    assert kinds == ["emptied" if i in lost else "kept" for i in range(len(kinds))]
+    assert len(set(kinds)) == 2
+    clean = evaluate.samples(job(replace(run, label_noise=0.0), tiny), name)
+    assert next(iter(clean)).kind in standins.stand_in(name).kinds
 
 
 def test_samples_of_a_real_set(workplace, tiny, monkeypatch):

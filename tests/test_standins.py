@@ -33,9 +33,23 @@ def test_tests_are_of_test_photos_but_the_one_that_shows_the_training_split():
     other = {s.name: s.part for s in SETS.values() if s.part != "test"}
     assert other == {
         "operations_train": "train",
+        "like_nist16_train": "train",
         "choosing": "valid",
         "choosing_with_pristine": "valid",
     }
+
+
+@pytest.mark.parametrize(
+    "name, run",
+    [("operations_train", "mantranet/imc-vgg"), ("like_nist16_train", "uen/nist-both-50")],
+)
+def test_a_piece_of_the_training_split_is_one(name, run):
+    """A sample depends on recipe and number alone, so a piece may count fewer."""
+    job = experiments.job(run, "standard")
+    sizes = job.profile
+    piece = stand_in(name).recipe(sizes.sources, sizes.test_count, sizes.size_px)
+    assert replace(piece, count=0) == replace(job.recipe("train"), count=0)
+    assert piece.count < job.recipe("train").count
 
 
 def test_what_chooses_checkpoints_is_no_test():
@@ -72,7 +86,7 @@ def test_every_field_reaches_the_recipe():
 
 
 def test_two_sets_share_a_seed_only_where_one_is_the_other_distorted():
-    undistorted = [s.seed for s in SETS.values() if not s.distortion]
+    undistorted = [s.seed for s in SETS.values() if not s.distortion and s.part != "train"]
     assert len(set(undistorted)) == len(undistorted)
     assert not TRAINING_SEEDS & {s.seed for s in SETS.values() if s.part != "train"}
 
@@ -130,6 +144,6 @@ def test_a_name_that_does_not_exist():
     assert str(caught.value) == (
         "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
         "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
-        "operations, operations_train, cameras, two_regions, majority, choosing, "
-        "choosing_with_pristine, four_kinds, copies."
+        "operations, operations_train, like_nist16_train, cameras, two_regions, majority, "
+        "choosing, choosing_with_pristine, four_kinds, copies."
     )
