@@ -47,6 +47,33 @@ def test_equations_2_to_4_by_hand():
     assert found.pristine.item() == pytest.approx(1 - (p[0] + p[1]) / 2, abs=1e-6)
 
 
+class Says(torch.nn.Module):
+    """A head with the same answer to everything."""
+
+    def __init__(self, *values: float) -> None:
+        super().__init__()
+        self.answer = pixels(*values)
+
+    def forward(self, e: Tensor) -> Tensor:
+        return self.answer
+
+
+def test_equation_1_by_hand():
+    """Features 2 and -3: the hidden layer keeps the first alone, the last one weighs and shifts."""
+    head = uen._head(2, 2, last=0.25)
+    with torch.no_grad():
+        head[0].weight.copy_(torch.eye(2)[..., None, None])
+        head[0].bias.zero_()
+        head[2].weight.copy_(torch.tensor([0.5, 7.0]).view(1, 2, 1, 1))
+    e = torch.tensor([2.0, -3.0]).view(1, 2, 1, 1)
+    assert head(e).item() == pytest.approx(0.5 * 2 + 7 * 0 + 0.25)
+    model = Model(Config(samples=1), Flat()).eval()
+    model.mean, model.variance = Says(0.0, 0.0, 0.0), Says(-40.0, 1.0, 40.0)
+    model.refined = lambda e, variance, entropy: variance
+    found = model(example().image).maps["variance"].flatten().tolist()
+    assert found == pytest.approx([1e-3, math.log(1 + math.e) + 1e-3, 10], rel=1e-5)
+
+
 def test_a_coin_toss_has_one_bit_and_certainty_none():
     found = uen.expectations(pixels(0.0, 40.0, -40.0), pixels(1e-6, 1.0, 1.0), uen.gauss_hermite(8))
     assert found.entropy.flatten().tolist() == pytest.approx([1, 0, 0], abs=1e-5)
@@ -134,6 +161,17 @@ def test_the_variance_that_equation_6_wants_is_the_squared_error():
     variance = torch.full((1, 1, 1, 1), 0.25, requires_grad=True)
     uen.uncertainty_loss(pixels(0.9), pixels(0.4), variance).backward()
     assert variance.grad.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_equation_8_by_a_sum_over_the_gaussian():
+    """The likelihood of a label, integrated over logits: mean 1, deviation 1.5."""
+    z = torch.linspace(-9, 11, 20_001, dtype=torch.float64)
+    density = torch.exp(-((z - 1) ** 2) / (2 * 1.5**2)) / (1.5 * math.sqrt(2 * math.pi))
+    forged = float((density * z.sigmoid()).sum() * (z[1] - z[0]))
+    expected = uen.expectations(pixels(1.0), pixels(1.5**2), uen.gauss_hermite(32))
+    for label, likelihood in ((1, forged), (0, 1 - forged)):
+        found = uen.likelihood_loss(expected, pixels(label)).item()
+        assert found == pytest.approx(-math.log(likelihood), abs=1e-5)
 
 
 def test_equation_9_by_hand():
@@ -248,6 +286,20 @@ def test_equation_10_by_hand():
     prediction.maps |= ones
     refined = uen.loss(prediction, batch, Config())["r"]
     assert refined.item() == pytest.approx(-(math.log(0.8) + math.log(0.9)) / 2)
+
+
+def test_equation_11_by_hand():
+    """mu .4 and refined .8 and .1, as above; variance, entropy and both probabilities one half."""
+    batch = Batch(torch.rand(1, 3, 1, 2), torch.tensor([[[[True, False]]]]))
+    halves = {name: pixels(0.5, 0.5) for name in ("variance", *uen.Expectations._fields)}
+    maps = {"mu": torch.logit(pixels(0.4, 0.4)), **halves}
+    prediction = uen.Prediction(torch.logit(pixels(0.8, 0.1)), torch.zeros(1), maps)
+    coarse = -(math.log(0.4) + math.log(0.6)) / 2
+    refined = -(math.log(0.8) + math.log(0.9)) / 2
+    # U^GT is .6 and .4, each .1 from U^p
+    uncertain = 0.5 * 0.1**2 / 0.5 + 0.5 * math.log(0.5)
+    total = sum(uen.loss(prediction, batch).values()).item()
+    assert total == pytest.approx(coarse + refined + uncertain + math.log(2), abs=1e-6)
 
 
 def test_losses_are_taken_at_the_mask_s_size():
