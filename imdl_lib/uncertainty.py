@@ -1,5 +1,12 @@
-"""What is measured of UEN's uncertainties: do they find wrong pixels, where do they gather?"""
+"""What is measured of UEN's uncertainties: do they find wrong pixels, where do they gather?
 
+Which pixels are wrong depends on the threshold, and the paper names none. At one half a network
+that is sure of nothing calls nothing forged, and what finds its wrong pixels is what finds forged
+ones; so there is a second threshold, at which as many pixels are called as are forged.
+"""
+
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -21,13 +28,14 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
     """One number per image for each question; NaN where an image has no such pixels."""
     maps = {name: resize(m, mask.shape[2:]) for name, m in prediction.maps.items()}
     coarse, refined = maps["mu"].sigmoid(), prediction.prob
-    wrong = (coarse > 0.5) != mask
+    called, mended = highest(coarse, mask), highest(refined, mask) == mask
     inside, border = mask & ~_near_outline(mask), _near_outline(mask)
     found = {
         "coarse_auc": metrics.pixel_auc_per_image(coarse, mask),
         "coarse_f1_at_half": metrics.pixel_f1_at_half(coarse, mask),
         "coarse_f1_best_per_image": metrics.pixel_f1_best_per_image(coarse, mask),
-        "wrong_auc": metrics.pixel_auc_per_image(maps["entropy"], wrong),
+        "wrong_auc": metrics.pixel_auc_per_image(maps["entropy"], (coarse > 0.5) != mask),
+        "wrong_auc_matched": metrics.pixel_auc_per_image(maps["entropy"], called != mask),
         "coarse_calibration_error": calibration_error(coarse, mask),
         "refined_calibration_error": calibration_error(refined, mask),
     }
@@ -35,21 +43,34 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
         found[f"{name}_inside"] = _mean(maps[name], inside)
         found[f"{name}_border"] = _mean(maps[name], border)
         found[f"{name}_outside"] = _mean(maps[name], ~(inside | border))
-    for name, pixels in kinds_of_error(coarse > 0.5, mask).items():
+    for name, pixels in kinds_of_error(called, mask).items():
         found[f"entropy_{name}"] = _mean(maps["entropy"], pixels)
-        found[f"mended_{name}"] = _mean(((refined > 0.5) == mask).float(), pixels)
-    found["entropy_right"] = _mean(maps["entropy"], ~wrong)
+        found[f"mended_{name}"] = _mean(mended.float(), pixels)
+    found["entropy_right"] = _mean(maps["entropy"], called == mask)
     return found
 
 
-def kinds_of_error(called: Masks, mask: Masks) -> dict[str, Masks]:
-    """Wrong pixels: missed ones, false ones beside a forged region that was hit, other false ones.
+def highest(prob: Maps, mask: Masks) -> Masks:
+    """The highest pixels of each map, as many as are forged."""
+    ranks = prob.flatten(1).argsort(1, descending=True).argsort(1)
+    return (ranks < mask.flatten(1).sum(1, keepdim=True)).view_as(mask)
 
-    False alarms in an image where no forged pixel was called are phantoms (sec. 4.4).
+
+def kinds_of_error(called: Masks, mask: Masks) -> dict[str, Masks]:
+    """Wrong pixels: missed ones, false ones that hang together with a hit, and other false ones.
+
+    Sec. 4.4 calls them under-, over- and phantom-segmentation.
     """
-    hit = (called & mask).flatten(1).any(1)[:, None, None, None]
+    over = torch.from_numpy(np.stack([_hanging(c, m) for c, m in zip(called, mask, strict=True)]))
     false = called & ~mask
-    return {"under": ~called & mask, "over": false & hit, "phantom": false & ~hit}
+    return {"under": ~called & mask, "over": false & over, "phantom": false & ~over}
+
+
+def _hanging(called: Bool[Tensor, "1 H W"], mask: Bool[Tensor, "1 H W"]) -> np.ndarray:
+    """Called pixels in one piece with a forged one that was called too."""
+    _, pieces = cv2.connectedComponents(called[0].numpy().astype(np.uint8))
+    hit = np.unique(pieces[(called & mask)[0].numpy()])
+    return np.isin(pieces, hit)[None]
 
 
 def _near_outline(mask: Masks) -> Masks:

@@ -12,13 +12,23 @@ def maps(*rows: list[float]) -> torch.Tensor:
 
 
 def test_errors_are_of_three_kinds():
-    """One image that is hit and overshot, one that is missed with false alarms elsewhere."""
-    mask = torch.tensor([[[[1, 1, 0, 0]]], [[[1, 0, 0, 0]]]]).bool()
-    called = torch.tensor([[[[0, 1, 1, 0]]], [[[0, 0, 1, 1]]]]).bool()
+    """One image that is hit and overshot, one with a hit and a false alarm apart from it."""
+    mask = torch.tensor([[[[1, 1, 0, 0]]], [[[1, 1, 0, 0]]]]).bool()
+    called = torch.tensor([[[[0, 1, 1, 0]]], [[[1, 0, 0, 1]]]]).bool()
     found = uncertainty.kinds_of_error(called, mask)
-    assert found["under"].flatten().tolist() == [1, 0, 0, 0, 1, 0, 0, 0]
+    assert found["under"].flatten().tolist() == [1, 0, 0, 0, 0, 1, 0, 0]
     assert found["over"].flatten().tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
-    assert found["phantom"].flatten().tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    assert found["phantom"].flatten().tolist() == [0, 0, 0, 0, 0, 0, 0, 1]
+    nothing = uncertainty.kinds_of_error(torch.zeros_like(mask), mask)
+    assert torch.equal(nothing["under"], mask)
+    assert not nothing["over"].any() and not nothing["phantom"].any()
+
+
+def test_as_many_pixels_as_are_forged():
+    prob = torch.tensor([[[[0.1, 0.4, 0.2, 0.3]]], [[[0.9, 0.8, 0.7, 0.6]]]])
+    mask = torch.tensor([[[[1, 1, 0, 0]]], [[[0, 0, 0, 0]]]]).bool()
+    found = uncertainty.highest(prob, mask)
+    assert found.flatten().tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
 
 
 def test_near_the_outline():
@@ -52,6 +62,7 @@ def test_columns():
     found = uncertainty.columns(Prediction(refined, torch.zeros(1), found_maps), mask)
     values = {name: column.item() for name, column in found.items()}
     assert values["wrong_auc"] == 1
+    assert values["wrong_auc_matched"] == 0.75  # a genuine pixel is called instead, and looks sure
     assert values["entropy_under"] == pytest.approx(0.9)
     assert values["entropy_right"] == pytest.approx(0.1)
     assert values["mended_under"] == 1

@@ -286,7 +286,7 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     mask = torch.from_numpy(forged.regions[:] > 0)[:, None]
     maps = {name: resize(found.maps[name], mask.shape[2:]) for name in found.maps}
     coarse = maps["mu"].sigmoid()
-    wrong = uncertainty.kinds_of_error(coarse > 0.5, mask)
+    wrong = uncertainty.kinds_of_error(uncertainty.highest(coarse, mask), mask)
     sizes = {kind: pixels.flatten(1).sum(1) for kind, pixels in wrong.items()}
     ranks = {kind: size.argsort(descending=True).tolist() for kind, size in sizes.items()}
     order = [ranks[kind][KINDS_OF_ERROR[:n].count(kind)] for n, kind in enumerate(KINDS_OF_ERROR)]
@@ -375,6 +375,7 @@ def _hardly_slower(least: float, most: float) -> tuple[str, str]:
     return (HELD if most <= 1.25 * least else OPEN), said
 
 
+_WRONG = ("wrong_auc", "wrong_auc_matched")  # at one half, and where as much is called as forged
 _RIVALS = (("pscc_net/tuned-casia", CASIA), ("pscc_net/tuned-nist16", NIST))
 
 JUDGES: dict[str, Judge] = {
@@ -428,7 +429,7 @@ JUDGES: dict[str, Judge] = {
             for where in ("inside", "border")
         )
     ),
-    "C17": above(50.0, _one("released", CASIA, "wrong_auc")),
+    "C17": above(50.0, *(_one("released", CASIA, wrong) for wrong in _WRONG)),
     "C18": higher(
         (_one("released"), _one("released", CASIA, "coarse_auc")),
         *(
@@ -448,7 +449,7 @@ JUDGES: dict[str, Judge] = {
     "C20": unjudged("needs a measure of borders, and MVSS-Net"),
     "C21": both(
         higher(*(pair for n in NOISE[2:] for pair in _relabelled(f"nist-both-{n}"))),
-        above(50.0, *(_one(f"nist-both-{n}", TAUGHT, "wrong_auc") for n in NOISE[2:])),
+        above(50.0, *(_one(f"nist-both-{n}", TAUGHT, w) for n in NOISE[2:] for w in _WRONG)),
     ),
     "C22": unjudged("needs a run whose supervision is fixed"),
     "C23": unjudged("needs several seeds"),
