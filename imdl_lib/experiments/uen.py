@@ -275,7 +275,7 @@ KINDS_OF_ERROR = ("under", "over", "over", "phantom", "phantom")  # rows of figu
 
 
 def _predictions(profile_name: str) -> dict[str, Any]:
-    """Samples with the largest share of each kind of wrong pixel in the coarse map."""
+    """Samples with the most wrong pixels of each kind in the coarse map, each sample once."""
     import torch
 
     from .. import evaluate, pictures, train, uncertainty
@@ -289,7 +289,9 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     wrong = uncertainty.kinds_of_error(uncertainty.highest(coarse, mask), mask)
     sizes = {kind: pixels.flatten(1).sum(1) for kind, pixels in wrong.items()}
     ranks = {kind: size.argsort(descending=True).tolist() for kind, size in sizes.items()}
-    order = [ranks[kind][KINDS_OF_ERROR[:n].count(kind)] for n, kind in enumerate(KINDS_OF_ERROR)]
+    order: list[int] = []
+    for kind in KINDS_OF_ERROR:
+        order.append(next(number for number in ranks[kind] if number not in order))
     images = forged.images[:][order]
     shown = {"rows": np.array(KINDS_OF_ERROR), "image": images, "mask": mask[order, 0].numpy()}
     shown["PSCC-Net"] = pictures.maps(_job(profile_name, "pscc_net/released"), images)
