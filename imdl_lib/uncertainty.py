@@ -28,7 +28,8 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
     """One number per image for each question; NaN where an image has no such pixels."""
     maps = {name: resize(m, mask.shape[2:]) for name, m in prediction.maps.items()}
     coarse, refined = maps["mu"].sigmoid(), prediction.prob
-    called, mended = highest(coarse, mask), highest(refined, mask) == mask
+    called = highest(coarse, mask)
+    errors, left = (kinds_of_error(highest(prob, mask), mask) for prob in (coarse, refined))
     inside, border = mask & ~_near_outline(mask), _near_outline(mask)
     found = {
         "coarse_auc": metrics.pixel_auc_per_image(coarse, mask),
@@ -43,9 +44,10 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
         found[f"{name}_inside"] = _mean(maps[name], inside)
         found[f"{name}_border"] = _mean(maps[name], border)
         found[f"{name}_outside"] = _mean(maps[name], ~(inside | border))
-    for name, pixels in kinds_of_error(called, mask).items():
+    for name, pixels in errors.items():
         found[f"entropy_{name}"] = _mean(maps["entropy"], pixels)
-        found[f"mended_{name}"] = _mean(mended.float(), pixels)
+        found[f"coarse_{name}"] = pixels.float().mean((1, 2, 3))
+        found[f"refined_{name}"] = left[name].float().mean((1, 2, 3))
     found["entropy_right"] = _mean(maps["entropy"], called == mask)
     return found
 

@@ -65,7 +65,8 @@ def test_columns():
     assert values["wrong_auc_matched"] == 0.75  # a genuine pixel is called instead, and looks sure
     assert values["entropy_under"] == pytest.approx(0.9)
     assert values["entropy_right"] == pytest.approx(0.1)
-    assert values["mended_under"] == 1
+    assert values["coarse_under"] == values["coarse_phantom"] == 1 / 64
+    assert values["refined_under"] == values["refined_phantom"] == 0
     assert values["entropy_over"] != values["entropy_over"]  # there is none
     assert values["variance_outside"] == 0.5
     assert values["coarse_f1_at_half"] == pytest.approx(2 * 15 / (2 * 15 + 1))

@@ -378,6 +378,8 @@ def _hardly_slower(least: float, most: float) -> tuple[str, str]:
 
 
 _WRONG = ("wrong_auc", "wrong_auc_matched")  # at one half, and where as much is called as forged
+_KINDS = dict.fromkeys(KINDS_OF_ERROR)
+_seen = partial(_one, "released", CASIA)
 _RIVALS = (("pscc_net/tuned-casia", CASIA), ("pscc_net/tuned-nist16", NIST))
 
 JUDGES: dict[str, Judge] = {
@@ -423,30 +425,17 @@ JUDGES: dict[str, Judge] = {
     ),
     "C15": recorded(_hardly_slower, "relative_time", f"{PAPER}/t-25", f"{PAPER}/t-200"),
     "C16": higher(
-        *(
-            (
-                _one("released", CASIA, f"variance_{where}"),
-                _one("released", CASIA, "variance_outside"),
-            )
-            for where in ("inside", "border")
-        )
+        *((_seen(f"variance_{where}"), _seen("variance_outside")) for where in ("inside", "border"))
     ),
-    "C17": above(50.0, *(_one("released", CASIA, wrong) for wrong in _WRONG)),
+    "C17": above(50.0, *map(_seen, _WRONG)),
     "C18": higher(
-        (_one("released"), _one("released", CASIA, "coarse_auc")),
-        *(
-            (_one("released", CASIA, a), _one("released", CASIA, b))
-            for a, b in (
-                ("pixel_f1_at_half", "coarse_f1_at_half"),
-                ("coarse_calibration_error", "refined_calibration_error"),
-            )
-        ),
+        (_seen("pixel_auc"), _seen("coarse_auc")),
+        (_seen("pixel_f1_at_half"), _seen("coarse_f1_at_half")),
+        (_seen("coarse_calibration_error"), _seen("refined_calibration_error")),
     ),
     "C19": higher(
-        *(
-            (_one("released", CASIA, f"entropy_{kind}"), _one("released", CASIA, "entropy_right"))
-            for kind in ("under", "over", "phantom")
-        )
+        *((_seen(f"entropy_{kind}"), _seen("entropy_right")) for kind in _KINDS),
+        *((_seen(f"coarse_{kind}"), _seen(f"refined_{kind}")) for kind in _KINDS),
     ),
     "C20": unjudged("needs a measure of borders, and MVSS-Net"),
     "C21": both(
