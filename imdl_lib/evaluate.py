@@ -201,10 +201,11 @@ def _columns(
     prob: Float[Tensor, "B 1 H W"], mask: Bool[Tensor, "B 1 H W"]
 ) -> dict[str, Float[Tensor, " B"]]:
     negated = metrics.negate_when_mostly_forged(prob, mask)
+    forged = mask.flatten(1).any(1)  # on an authentic image each column is undefined
     return {
         "pixel_auc": metrics.pixel_auc_per_image(prob, mask),
         "pixel_auc_negated": metrics.pixel_auc_per_image(negated, mask),
-        "pixel_f1_at_half": metrics.pixel_f1_at_half(prob, mask),
+        "pixel_f1_at_half": metrics.pixel_f1_at_half(prob, mask).where(forged, torch.nan),
         "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image(prob, mask),
     }
 
