@@ -67,7 +67,7 @@ def close(tolerance: float | int, *sources: Source) -> Judge:
 
     def rule(profile: str, runs: list[str]) -> Verdict:
         means = {s: drawn(profile, s)[0].observed for s in sources}
-        best, worst = max(means, key=means.get), min(means, key=means.get)
+        worst, *_, best = sorted(means, key=means.get)  # two sources even where all are equal
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
         said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
