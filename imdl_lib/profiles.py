@@ -22,6 +22,7 @@ class Profile:
     forged_count: int  # forged images for localization
     forged_samples: int  # samples seen, localization
     released_samples: int  # samples seen, released localization models
+    thorough_samples: int  # samples seen, cheap models whose comparison decides claims
     minimum_samples: int  # below this a failed claim is inconclusive (budget)
     test_count: int  # images per test set, before a set's own factor
     timed_turns: int  # forwards of which a run time is the best
@@ -43,6 +44,7 @@ QUICK = Profile(
     forged_count=256,
     forged_samples=192,
     released_samples=256,
+    thorough_samples=512,
     minimum_samples=20_000,
     test_count=8,
     timed_turns=1,
@@ -64,6 +66,7 @@ STANDARD = Profile(
     forged_count=12_000,
     forged_samples=24_000,
     released_samples=12_000,
+    thorough_samples=102_400,
     minimum_samples=100_000,
     test_count=128,
     timed_turns=10,
@@ -85,6 +88,7 @@ PAPER = Profile(
     forged_count=400_000,
     forged_samples=6_400_000,
     released_samples=12_000_000,
+    thorough_samples=12_000_000,
     minimum_samples=100_000,
     test_count=5_000,
     timed_turns=10,

@@ -36,6 +36,7 @@ class Run:
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
+    thorough: bool = False  # it is cheap: it sees as many samples as a failed claim needs
     version: int = 2  # raised when the recipe's meaning changes
 
     @property
@@ -54,6 +55,8 @@ class Run:
             return 0
         if self.kinds == ("operation",):
             return profile.operation_samples
+        if self.thorough:
+            return profile.thorough_samples
         return profile.released_samples if self.long else profile.forged_samples
 
     def size_px(self, profile: Profile) -> int:

@@ -51,6 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
         forged_count=32,
         forged_samples=64,
         released_samples=64,
+        thorough_samples=64,
         minimum_samples=50,
         test_count=4,
         timed_turns=1,

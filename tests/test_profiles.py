@@ -37,8 +37,8 @@ def test_every_field_can_be_used(profile):
 
 @EVERY
 def test_every_run_takes_at_least_a_step_on_images_that_exist(profile):
-    for samples in (profile.operation_samples, profile.forged_samples, profile.released_samples):
-        assert samples >= profile.batch
+    budgets = ("operation_samples", "forged_samples", "released_samples", "thorough_samples")
+    assert all(getattr(profile, name) >= profile.batch for name in budgets)
     assert min(profile.operation_count, profile.forged_count) >= profile.batch
 
 

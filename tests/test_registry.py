@@ -21,6 +21,7 @@ PROFILE = Profile(
     forged_count=512,
     forged_samples=768,
     released_samples=1536,
+    thorough_samples=3072,
     minimum_samples=20_000,
     test_count=16,
     timed_turns=1,
@@ -56,6 +57,7 @@ def test_identity_is_stable():
         {"frozen": True},
         {"init_rate": 0.5},
         {"long": True},
+        {"thorough": True},
         {"version": 1},
         {"chosen_on": "choosing"},
         {"label_noise": 0.3},
@@ -120,6 +122,7 @@ def test_budget_and_size_of_a_run():
     assert replace(BASE, long=True).samples(PROFILE) == PROFILE.operation_samples
     assert RUN.samples(PROFILE) == PROFILE.forged_samples
     assert replace(RUN, long=True).samples(PROFILE) == PROFILE.released_samples
+    assert replace(RUN, long=True, thorough=True).samples(PROFILE) == PROFILE.thorough_samples
     assert RUN.size_px(PROFILE) == PROFILE.size_px
     assert replace(RUN, long=True).size_px(PROFILE) == PROFILE.released_size_px
 

@@ -59,6 +59,7 @@ TAUGHT = "like_nist16_train"  # where emptied and kept masks are set against eac
 
 def _casia(name: str, config: dict[str, Any], stage: str = "uen.vanilla", **more: Any) -> Run:
     run = Run(f"{PAPER}/{name}", stage, config, (), (CASIA,), trained_on=CASIA, long=True, **more)
+    run = replace(run, thorough=stage == "uen.vanilla")
     return replace(run, tests=CASIA_TESTS, keep=True) if name == "released" else run
 
 
