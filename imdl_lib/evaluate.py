@@ -1,7 +1,7 @@
 """A trained run against its test sets: one row per image, one column per protocol."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from .forge import ForgedSet, forge
 from .jobs import Job
 from .kinds import Recipe
 from .papers import mantranet
-from .profiles import Profile
 
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
@@ -162,7 +161,7 @@ def _kinds(job: Job, stand_in: standins.StandIn, forged: ForgedSet) -> list[str]
     """How each image was forged; of training images whose masks were emptied, which ones were."""
     if stand_in.part != "train" or not job.run.label_noise:
         return [forged.kind(index) for index in range(len(forged))]
-    lost = train.emptied(job.profile.forged_count, job.run.label_noise, job.seed)
+    lost = train.emptied(job.recipe("train").count, job.run.label_noise, job.seed)
     return ["emptied" if index in lost else "kept" for index in range(len(forged))]
 
 
@@ -254,8 +253,12 @@ def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str
 
 
 def _recipe(job: Job, name: str) -> Recipe:
-    profile: Profile = job.profile
-    return standins.stand_in(name).recipe(profile.sources, profile.test_count, profile.size_px)
+    profile, stand_in = job.profile, standins.stand_in(name)
+    if stand_in.part == "train":  # a sample depends on recipe and number alone
+        own = job.recipe("train")
+        wanted = round(profile.test_count * stand_in.count_factor)
+        return replace(own, count=min(own.count, wanted))
+    return stand_in.recipe(profile.sources, profile.test_count, profile.size_px)
 
 
 def _forged(job: Job, name: str) -> ForgedSet:

@@ -105,36 +105,52 @@ def bars(axis: plt.Axes, series: np.ndarray, groups: np.ndarray, values: np.ndar
 
 
 def architecture(data: dict[str, Any], title: str) -> Figure:
-    """A network's modules in the order in which they ran, with measured shapes and weights.
+    """A network's modules, with measured shapes and weights.
 
     ``data``: ``name``, ``kind``, ``shape`` (text) and ``parameters`` of each step, and ``part``,
-    the name of the sub-network it belongs to.
+    the name of the sub-network it belongs to. Steps stand in lines, in the order in which they
+    ran, unless ``place`` (N, 2) gives row and column of each and ``arrows`` (M, 2) what reads what.
     """
-    lines = _lines_of_boxes(data["part"].tolist())
-    widest = max(len(line) for line in lines)
-    figure, axes = new(1, 1, (1.2 * widest + 0.4, 1.2 * len(lines) + 0.4))
+    parts = data["part"].tolist()
+    if "place" in data:
+        places, arrows = data["place"].tolist(), data["arrows"].tolist()
+    else:
+        places, arrows = _in_lines(parts)
+    rows, columns = (1 + max(numbers) for numbers in zip(*places, strict=True))
+    figure, axes = new(1, 1, (1.2 * columns + 0.4, 1.2 * rows + 0.4))
     axis = axes[0, 0]
-    axis.set(xlim=(0, widest), ylim=(-len(lines), 0.1), title=title)
+    axis.set(xlim=(0, columns), ylim=(-rows, 0.1), title=title)
     axis.axis("off")
-    parts = list(dict.fromkeys(data["part"].tolist()))
-    colours = dict(zip(parts, sns.color_palette("pastel", len(parts)), strict=True))
-    for row, line in enumerate(lines):
-        for column, step in enumerate(line):
-            part = data["part"][step]
-            axis.text(column + 0.08, -row - 0.12, part, fontsize=7, weight="bold")
-            _box(axis, (column, -row), data, step, colours[part])
+    names = list(dict.fromkeys(parts))
+    colours = dict(zip(names, sns.color_palette("pastel", len(names)), strict=True))
+    for step, (part, (row, column)) in enumerate(zip(parts, places, strict=True)):
+        axis.text(column + 0.08, -row - 0.12, part, fontsize=7, weight="bold")
+        _box(axis, (column, -row), data, step, colours[part])
+    boxes = list(axis.patches)
+    for start, end in arrows:
+        centres = [(places[step][1] + 0.48, -places[step][0] - 0.53) for step in (start, end)]
+        ends = {"patchA": boxes[start], "patchB": boxes[end]}
+        style = {"arrowstyle": "->", "mutation_scale": 6, "color": "0.4"}
+        axis.add_patch(FancyArrowPatch(*centres, **ends, shrinkA=1, shrinkB=1, **style))
     return figure
 
 
-def _lines_of_boxes(parts: list[str], longest: int = 7) -> list[list[int]]:
-    """Steps in lines: a new one where one is full, and after a part of several steps."""
-    lines: list[list[int]] = [[]]
-    for step, part in enumerate(parts):
-        after_long = step > 0 and part != parts[step - 1] and parts.count(parts[step - 1]) > 1
-        if len(lines[-1]) == longest or after_long:
-            lines.append([])
-        lines[-1].append(step)
-    return lines
+def _in_lines(parts: list[str], longest: int = 7) -> tuple[list[Any], list[Any]]:
+    """Places and arrows of steps in lines; a new one if one is full, and after a part of several.
+
+    >>> _in_lines(["trace", "trace", "adapt"])
+    ([(0, 0), (0, 1), (1, 0)], [(0, 1)])
+    """
+    places, arrows = [(0, 0)], []
+    for step in range(1, len(parts)):
+        row, column = places[-1]
+        after_long = parts[step] != parts[step - 1] and parts.count(parts[step - 1]) > 1
+        if column + 1 == longest or after_long:
+            places.append((row + 1, 0))
+        else:
+            places.append((row, column + 1))
+            arrows.append((step - 1, step))
+    return places, arrows
 
 
 def _box(axis: plt.Axes, place: tuple[int, int], data: dict[str, Any], step: int, fc: Any) -> None:
@@ -146,6 +162,3 @@ def _box(axis: plt.Axes, place: tuple[int, int], data: dict[str, Any], step: int
     count = int(data["parameters"][step])
     lines = [data["name"][step], data["kind"][step], data["shape"][step], f"{count:,} weights"]
     axis.text(x + 0.48, top - 0.53, "\n".join(lines), ha="center", va="center", fontsize=6)
-    if x:
-        ends = ((x - 0.1, top - 0.53), (x + 0.06, top - 0.53))
-        axis.add_patch(FancyArrowPatch(*ends, arrowstyle="->", mutation_scale=6, color="0.4"))

@@ -85,18 +85,29 @@ def _stops_with_the_same_masks(stopped: pscc_net.Model) -> bool:
     return all(torch.equal(early[name], all_maps[name]) for name in names)
 
 
-def _guided(base: Callable[[float, int], nn.Module]) -> Stage:
-    """UEN around a base, made from its width and the side of its training images."""
+def _guided(base: Callable[[float, int], uen.Base], own: Loss = lambda *_: {}) -> Stage:
+    """UEN around a base, made from its width and the side of its training images.
+
+    ``own`` are losses that the base keeps beside that of its mask.
+    """
+
+    def plug_in(config: Mapping[str, Any]) -> uen.Config:
+        return uen.Config(**{name: value for name, value in config.items() if name != "width"})
 
     def model(config: Mapping[str, Any], px: int) -> nn.Module:
-        own = {name: value for name, value in config.items() if name != "width"}
-        return uen.Model(uen.Config(**own), base(config.get("width", 1.0), px))
+        return uen.Model(plug_in(config), base(config.get("width", 1.0), px))
+
+    def loss(config: Mapping[str, Any]) -> Loss:
+        guided = plug_in(config)
+        return lambda said, batch: uen.loss(said, batch, guided) | own(said, batch)
 
     def facts(full: uen.Model, job: "Job") -> dict[str, Any]:
+        if job.run.is_trained and not job.run.keep:
+            return {}
         measure = model({}, PAPER.released_size_px)
         return {"relative_time": _relative_time(full, measure, job.profile.timed_turns)}
 
-    return Stage(model, lambda c: partial(uen.loss, config=uen.Config(**c)), facts)
+    return Stage(model, loss, facts)
 
 
 STAGES: dict[str, Stage] = {
@@ -115,7 +126,8 @@ STAGES: dict[str, Stage] = {
     ),
     "uen.vanilla": _guided(lambda width, px: uen.Vanilla(width)),
     "uen.pscc_net": _guided(
-        lambda width, px: pscc_net.Model(pscc_net.Config(size_px=px, width=width))
+        lambda width, px: pscc_net.Model(pscc_net.Config(size_px=px, width=width)),
+        pscc_net.mask_losses,
     ),
     "baseline.ela": Stage(lambda c, px: baselines.Classical(ela.score_map)),
     "baseline.noi1": Stage(lambda c, px: baselines.Classical(noi1.score_map)),
@@ -182,6 +194,7 @@ class Job:
         """
         operations = self.run.kinds == ("operation",)
         count = self.profile.operation_count if operations else self.profile.forged_count
+        count = self.run.train_count or count
         decided = {
             "sources": self.profile.sources,
             "count": count if part == "train" else self.validation_images,

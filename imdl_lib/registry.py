@@ -28,15 +28,16 @@ class Run:
     kinds: tuple[str, ...]  # what it is trained on, keys of kinds.KINDS; none: it is not trained
     tests: tuple[str, ...]  # names in standins.SETS, or real sets, or parts of them
     jpeg_quality: tuple[int, int] | None = None  # last step of its training images
-    init_from: str | None = None  # a run whose tensors of the same names it starts from
+    init_from: str | None = None  # a run whose tensors it, or its base, starts from by name
     frozen: bool = False  # those tensors are not trained
     init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
     trained_on: str | None = None  # instead of kinds: a stand-in, or a real set with a split
     label_noise: float = 0.0  # share of its training images whose masks are emptied
+    train_count: int = 0  # different images it is trained on; 0: the profile's number
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
-    thorough: bool = False  # it is cheap: it sees as many samples as a failed claim needs
+    thorough: bool = False  # a cheap one: the budget that lets a claim fail applies
     version: int = 2  # raised when the recipe's meaning changes
 
     @property
@@ -81,7 +82,8 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
-    later = {name: getattr(run, name) for name in ("chosen_on", "trained_on", "label_noise")}
+    named = ("chosen_on", "trained_on", "label_noise", "train_count")
+    later = {name: getattr(run, name) for name in named}
     decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -1,7 +1,8 @@
 """Forged test sets, fixed and deterministic: what each stands for, and what it does not.
 
-A set's recipe is completed by a profile (photos, count, size), always from test photos. A
-distorted set is another set, altered when it is read.
+A set's recipe is completed by a profile (photos, count, size). Its photos are test photos, but for
+the sets that choose checkpoints, and for a piece of what a run was itself trained on. A distorted
+set is another set, altered when it is read.
 """
 
 from dataclasses import dataclass, replace
@@ -166,8 +167,8 @@ _ABLATIONS = (
         stands_for="a piece of the training images of a run on NIST16's stand-in",
         part="train",
         seed=0,
-        size_factor=2.0,  # of the released models' training images
-        count_factor=4.0,
+        size_factor=2.0,
+        count_factor=3.0,
     ),
     StandIn(
         "cameras",

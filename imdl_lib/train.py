@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from . import datasets, files
 from .batch import Batch
-from .errors import DataError, ImdlError
+from .errors import DataError, ImdlError, RegistryError
 from .forge import ForgedSet, forge
 from .jobs import STAGES, Job, environment, is_published, load_weights
 
@@ -205,6 +205,7 @@ class _Loop:
             "model": self.model.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
         }
         with files.whole(self.job.cached(".ckpt")) as temporary:
             torch.save(everything, temporary)
@@ -222,6 +223,7 @@ class _Loop:
         self.model.module.load_state_dict(everything.pop("model"))
         self.optimizer.load_state_dict(everything.pop("optimizer"))
         torch.set_rng_state(everything.pop("random"))
+        torch.cuda.set_rng_state_all(everything.pop("random_cuda"))
         self.state = everything
 
     def _finish(self) -> None:
@@ -278,10 +280,19 @@ def to_batch(forged: ForgedSet, index: np.ndarray) -> Batch:
 
 
 def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> list[nn.Parameter]:
-    """Give ``model``, or its base, the tensors of ``base`` by name; returns those trained."""
+    """Give ``model``, or its base, the tensors of ``base`` by name; returns its own of these.
+
+    Raises:
+        RegistryError: it has none of them.
+    """
     wanted, given = model.state_dict(), base.state_dict()
     shared = {n: t for n, t in given.items() if n in wanted}
     shared |= {f"base.{n}": t for n, t in given.items() if f"base.{n}" in wanted}  # of a plug-in
+    if not shared:
+        raise RegistryError(
+            f"A {type(model).__name__} cannot start from a {type(base).__name__}: no tensor has "
+            "the same name in both. Name another run in `init_from`."
+        )
     model.load_state_dict(shared, strict=False)
     started = [p for name, p in model.named_parameters() if name in shared]
     for parameter in started:

@@ -144,6 +144,19 @@ def test_architecture_has_a_box_for_each_step(parts):
     assert rendered(figure)
 
 
+def test_an_architecture_that_branches_is_drawn_as_placed():
+    branched = steps(["base", "mean", "variance"])
+    branched |= {"place": np.array([[1, 0], [0, 1], [2, 1]]), "arrows": np.array([[0, 1], [0, 2]])}
+    figure = figures.architecture(branched, "A network")
+    rendered(figure)
+    boxes = [p for p in figure.axes[0].patches if type(p).__name__ == "FancyBboxPatch"]
+    arrows = [p for p in figure.axes[0].patches if type(p).__name__ == "FancyArrowPatch"]
+    corners = [(box.get_bbox().x0, box.get_bbox().y0) for box in boxes]
+    assert corners[0][0] < corners[1][0] == corners[2][0]
+    assert corners[2][1] < corners[0][1] < corners[1][1]
+    assert len(arrows) == 2 and all(arrow.patchA is boxes[0] for arrow in arrows)
+
+
 # ManTra-Net's figures
 
 

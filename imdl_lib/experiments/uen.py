@@ -29,21 +29,17 @@ PAPER = "uen"
 
 # Runs ------------------------------------------------------------------------------------------
 
-# Patches have the size of released models' (``long``): at a quarter of 64 px a map is too coarse.
 # CASIA v2 trains and v1 tests in the paper; here a stand-in's training photos and its test photos
 CASIA, NIST = "like_casia", "like_nist16"
 CASIA_TESTS = (CASIA, "like_columbia", "like_coverage", "casia1")
+NIST_IMAGES = 404  # of the paper's training split, so that wrong labels are met again and again
+TAUGHT = "like_nist16_train"  # where emptied and kept masks are set against each other
 PLAIN = {"guided": False}  # without UEN
 WITHOUT = {"w/o DUS": ("no-dus", {"supervised": False}), "w/o UPR": ("no-upr", {"refining": False})}
-PAIRS = {  # row of table 2: (with UEN, without, stage, run that both start from)
-    "PSCC-Net, from scratch": ("pscc", "pscc-plain", "uen.pscc_net", None),
-    "PSCC-Net, Synthesized data": (
-        "pscc-synth",
-        "pscc-synth-plain",
-        "uen.pscc_net",
-        "pscc_net/full",
-    ),
-    "vanilla, from scratch": ("released", "vanilla-plain", "uen.vanilla", None),
+PAIRS = {  # row of table 2: (with UEN, without)
+    "PSCC-Net, from scratch": ("pscc", "pscc-plain"),
+    "PSCC-Net, Synthesized data": ("pscc-synth", "pscc-synth-plain"),
+    "vanilla, from scratch": ("released", "vanilla-plain"),
 }
 NOISE = (0, 10, 30, 50)  # percent of training images whose masks are emptied
 SETTINGS = {  # curve of figure 4: (name, config)
@@ -52,50 +48,66 @@ SETTINGS = {  # curve of figure 4: (name, config)
     "alpha 0, beta 1": ("model", {"alpha": 0.0, "beta": 1.0}),
     "alpha 1, beta 0": ("data", {"alpha": 1.0, "beta": 0.0}),
 }
-SAMPLES = (25, 50, 100, 150, 200)  # T of figure 5; 100 is the default
+SAMPLED = {25: "t-25", 50: "t-50", 100: "released", 150: "t-150", 200: "t-200"}  # T of figure 5
 NODES = 16
-TAUGHT = "like_nist16_train"  # where emptied and kept masks are set against each other
 
 
-def _casia(name: str, config: dict[str, Any], stage: str = "uen.vanilla", **more: Any) -> Run:
-    run = Run(f"{PAPER}/{name}", stage, config, (), (CASIA,), trained_on=CASIA, long=True, **more)
-    run = replace(run, thorough=stage == "uen.vanilla")
-    return replace(run, tests=CASIA_TESTS, keep=True) if name == "released" else run
+def _casia(name: str, stage: str, config: dict[str, Any], **more: Any) -> Run:
+    fields = {"tests": (CASIA,), "trained_on": CASIA} | more
+    return Run(f"{PAPER}/{name}", stage, config, (), **fields)
+
+
+def _vanilla(name: str, config: dict[str, Any], **more: Any) -> Run:
+    """Patches have the size of released models': at a quarter of 64 px a map is too coarse."""
+    return _casia(name, "uen.vanilla", config, long=True, thorough=True, **more)
+
+
+def _pscc(name: str, config: dict[str, Any], **more: Any) -> Run:
+    return _casia(name, "uen.pscc_net", config, **more)
+
+
+def _synth(name: str, config: dict[str, Any]) -> Run:
+    return _pscc(name, config, init_from="pscc_net/full", init_rate=0.5)  # as PSCC-Net is tuned
 
 
 def _nist(name: str, config: dict[str, Any], noise: int = 0) -> Run:
-    tests = (NIST, TAUGHT) if config == {} and noise else (NIST,)
-    run = Run(f"{PAPER}/nist-{name}", "uen.vanilla", config, (), tests, long=True)
-    return replace(run, trained_on=NIST, label_noise=noise / 100)
+    tests = (NIST, TAUGHT) if config == {} and noise in NOISE[2:] else (NIST,)
+    return Run(
+        f"{PAPER}/nist-{name}",
+        "uen.vanilla",
+        config,
+        (),
+        tests,
+        trained_on=NIST,
+        train_count=NIST_IMAGES,
+        label_noise=noise / 100,
+        long=True,
+    )
+
+
+def _borrowing(name: str, config: dict[str, Any]) -> Run:
+    """The released weights, used otherwise."""
+    return Run(
+        f"{PAPER}/{name}", "uen.vanilla", config, (), (CASIA,), init_from=f"{PAPER}/released"
+    )
 
 
 RUNS = (
-    *(
-        _casia(name, config, stage, init_from=start)
-        for guided, plain, stage, start in PAIRS.values()
-        for name, config in ((guided, {}), (plain, PLAIN))
-    ),
-    *(_casia(name, config) for name, config in WITHOUT.values()),
+    _pscc("pscc", {}),
+    _pscc("pscc-plain", PLAIN),
+    _synth("pscc-synth", {}),
+    _synth("pscc-synth-plain", PLAIN),
+    _vanilla("released", {}, tests=CASIA_TESTS, keep=True),
+    _vanilla("vanilla-plain", PLAIN),
+    *(_vanilla(name, config) for name, config in WITHOUT.values()),
     *(_nist(name, config) for name, config in WITHOUT.values()),
     *(
         _nist(f"{name}-{noise}", config, noise)
         for name, config in SETTINGS.values()
         for noise in NOISE
     ),
-    *(
-        Run(
-            f"{PAPER}/{name}",
-            "uen.vanilla",
-            config,
-            (),
-            (CASIA,),
-            init_from=f"{PAPER}/released",
-        )
-        for name, config in (
-            *((f"t-{count}", {"samples": count}) for count in SAMPLES if count != 100),
-            (f"nodes-{NODES}", {"nodes": NODES}),
-        )
-    ),
+    *(_borrowing(run, {"samples": t}) for t, run in SAMPLED.items() if run != "released"),
+    _borrowing(f"nodes-{NODES}", {"nodes": NODES}),
 )
 
 # Tables ----------------------------------------------------------------------------------------
@@ -140,7 +152,7 @@ def _on_two_sets(rows: dict[str, tuple[str, str]]) -> Sources:
 def _table_2() -> Sources:
     return {
         (row, column, metric): (_one(run, CASIA, ours),)
-        for row, (guided, plain, _, _) in PAIRS.items()
+        for row, (guided, plain) in PAIRS.items()
         for column, run in (("w/o UEN", plain), ("w/ UEN", guided))
         for metric, ours in _METRICS.items()
     }
@@ -193,15 +205,36 @@ def _both_uncertainties(profile_name: str) -> dict[str, Any]:
     }
 
 
+FRAMEWORK = {  # module: (row and column in figure 2, where its output goes)
+    "base.rgb.stage2": ((0, 0), ("base.rgb.stage3",)),
+    "base.rgb.stage3": ((0, 1), ("base.rgb.stage4",)),
+    "base.rgb.stage4": ((0, 2), ("base.project",)),
+    "base.srm.stage2": ((1, 0), ("base.srm.stage3", "base.rgb.stage2")),
+    "base.srm.stage3": ((1, 1), ("base.srm.stage4", "base.rgb.stage3")),
+    "base.srm.stage4": ((1, 2), ("base.rgb.stage4",)),
+    "base.resampling": ((2, 2), ("base.project",)),
+    "base.project": ((1, 3), ("base.read", "variance", "refine")),
+    "base.read": ((0, 4), ("refine",)),
+    "variance": ((2, 4), ("refine",)),
+    "refine": ((1, 5), ()),
+}
+
+
 def _framework(profile_name: str) -> dict[str, Any]:
     import torch
 
     from .. import pictures
     from ..papers.uen import Config, Model, Vanilla
 
-    shown = ("base.rgb.stage2", "base.rgb.stage3", "base.rgb.stage4", "base.srm.stage4")
-    shown += ("base.resampling", "base.project", "mean", "variance", "refine")
-    return pictures.steps(Model(Config(), Vanilla()).eval(), torch.rand(1, 3, 64, 64), shown)
+    model = Model(Config(), Vanilla()).eval()
+    found = pictures.steps(model, torch.rand(1, 3, 64, 64), tuple(FRAMEWORK))
+    ran = [
+        name if part == name else f"{part}.{name}"
+        for part, name in zip(found["part"], found["name"], strict=True)
+    ]
+    places, readers = zip(*(FRAMEWORK[name] for name in ran), strict=True)
+    arrows = [(step, ran.index(r)) for step, names in enumerate(readers) for r in names]
+    return found | {"place": np.array(places), "arrows": np.array(arrows)}
 
 
 def _mean(profile_name: str, source: Source) -> float:
@@ -252,10 +285,10 @@ def _draw_noise(data: dict[str, Any]) -> Any:
 
 
 def _sampling(profile_name: str) -> dict[str, Any]:
-    runs = ["released" if count == 100 else f"t-{count}" for count in SAMPLES] + [f"nodes-{NODES}"]
+    runs = [*SAMPLED.values(), f"nodes-{NODES}"]
     score = [_mean(profile_name, _one(run, CASIA, "pixel_f1_at_half")) for run in runs]
     time = [_mean(profile_name, _one(run, "run", "relative_time", 1.0)) for run in runs]
-    return {"T": np.array(SAMPLES), "f1": np.array(score), "time": np.array(time)}
+    return {"T": np.array([*SAMPLED]), "f1": np.array(score), "time": np.array(time)}
 
 
 def _draw_sampling(data: dict[str, Any]) -> Any:
@@ -268,7 +301,7 @@ def _draw_sampling(data: dict[str, Any]) -> Any:
         lines = {"Monte Carlo": (data["T"], data[name][:-1])}
         lines[f"quadrature, {NODES} nodes"] = (data["T"], quadrature)
         figures.curves(axis, lines, xlabel="samples T", ylabel=label)
-    axes[0, 1].set_ylim(bottom=0)
+        axis.set_ylim(bottom=0)
     return figure
 
 
@@ -313,7 +346,6 @@ def _grid(*columns: str) -> Callable[[dict[str, Any]], Any]:
 
 
 _NOISY = tuple(f"nist-{short}-{n}" for short, _ in SETTINGS.values() for n in NOISE)
-_SAMPLED = ("released", *(f"t-{n}" for n in SAMPLES if n != 100), f"nodes-{NODES}")
 _SHOWN = ("image", "mask", "PSCC-Net", "coarse", "refined", "sigma^2", "U^p")
 
 FIGURES = (
@@ -339,7 +371,13 @@ FIGURES = (
         _draw_bars,
     ),
     _figure(4, "Label noise; levels and the third setting are ours", _NOISY, _noise, _draw_noise),
-    _figure(5, "Samples and quadrature: score and time", _SAMPLED, _sampling, _draw_sampling),
+    _figure(
+        5,
+        "Samples and quadrature: score and time",
+        (*SAMPLED.values(), f"nodes-{NODES}"),
+        _sampling,
+        _draw_sampling,
+    ),
     _figure(
         6,
         "Under-, over- and phantom-segmentation, and both uncertainties, sigma^2 scaled to each "

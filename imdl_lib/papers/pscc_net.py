@@ -194,10 +194,11 @@ class Masks(nn.Module):
         x = features[scale - 1]
         return x if scale == SCALES[-1] else x * resize(found[scale + 1].sigmoid(), x.shape[2:])
 
-    def correlated(self, features: list[Tensor]) -> Float[Tensor, "B C h w"]:
-        """Z at the finest scale, from which its mask is read."""
+    def correlated(self, features: list[Tensor]) -> tuple[Tensor, dict[int, Tensor]]:
+        """Z at the finest scale, from which its mask is read, and the masks before it."""
         features = self.resampled(features)
-        return self.getmask1.correlated(self._gated(features, 1, self._until(2, features)))
+        found = self._until(2, features)
+        return self.getmask1.correlated(self._gated(features, 1, found)), found
 
 
 class DetectionHead(nn.Module):
@@ -237,9 +238,14 @@ class Model(nn.Module):
         self.masks = Masks(config, light.channels)
         self.head = DetectionHead(light.channels)
 
-    def embed(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """What the finest mask is read from, on which others may build."""
-        return self.masks.correlated(self.backbone(image))
+    def embed(self, image: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the finest mask is read from, on which others may build, and the masks before it."""
+        z, logits = self.masks.correlated(self.backbone(image))
+        return z, {f"logits{scale}": x.float() for scale, x in logits.items()}
+
+    def read(self, z: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 1 h w"]:
+        """Logits of the finest mask."""
+        return self.masks.getmask1.getmask(z)
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A mask for images of any size, all masks at their own scales, the image's score."""
@@ -273,7 +279,14 @@ def loss(prediction: Prediction, batch: Batch, config: Config = DEFAULT) -> dict
     if config.balanced:  # released: 4 for the quarter that is authentic, 4/3 for the rest
         weight = torch.where(label > 0, 4 / 3, 4.0)
         per_image = per_image * weight / weight.mean()
-    terms = {"score": per_image.mean()}
+    return {"score": per_image.mean()} | mask_losses(prediction, batch, config)
+
+
+def mask_losses(
+    prediction: Prediction, batch: Batch, config: Config = DEFAULT
+) -> dict[str, Tensor]:
+    """The terms of eq. 5 that teach masks; of those scales that were predicted."""
+    terms = {}
     share = 1 / len(SCALES) if config.mean_of_masks else 1.0
     for scale, target in targets(batch, prediction).items():
         if scale in config.supervised:

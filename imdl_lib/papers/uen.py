@@ -3,15 +3,16 @@
 Ji, Chen, Guo, Xu, Wang, Chen; ICCV 2023. No code was published; what the paper leaves open is
 listed in ``DEPARTURES``.
 
-Every pixel's logit is a Gaussian whose mean and variance two small heads read from the features
-of any localization network. Its expected entropy is the model's uncertainty, its variance that of
-the labels. Both weigh the features, from which a third head reads the refined mask.
+Every pixel's logit is a Gaussian. Its mean is what any localization network says, its variance a
+small head reads from that network's features. Its expected entropy is the model's uncertainty, its
+variance that of the labels. Both weigh the features, from which another head reads the refined
+mask.
 
 ===============  ==========================  ==============
 paper            code                        where
 ===============  ==========================  ==============
 E                ``base.embed``              sec. 3.1
-mu, sigma^2      ``mean``, ``variance``      eq. 1
+mu, sigma^2      ``read``, ``variance``      eq. 1
 z, p             ``expectations``            eq. 2, 3
 U^p              ``Expectations.entropy``    eq. 4
 U^GT             ``error``                   eq. 5
@@ -26,13 +27,14 @@ L_total          ``loss``                    eq. 11
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..backbones import hrnet
 from ..backbones.hrnet import resize
@@ -42,6 +44,7 @@ from ..filters import srm_kernels
 from ..layers import ConvNorm
 from . import Departure
 
+HIDDEN = 64  # channels of the heads
 LEAST_VARIANCE, MOST_VARIANCE = 1e-3, 10.0  # eq. 6 has no lower bound as sigma^2 vanishes
 SEED = 0  # of the draws outside training, so that a photo gets one answer
 
@@ -59,7 +62,6 @@ class Config:
     guided: bool = True  # False: table 2 "w/o UEN", the mean head alone
     supervised: bool = True  # table 3: dynamic uncertainty supervision (DUS), eq. 6
     refining: bool = True  # table 3: uncertainty-guided refinement (UPR), eq. 7
-    hidden: int = 64  # channels of the heads
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.nodes < 0:
@@ -111,15 +113,18 @@ class _Expectations(torch.autograd.Function):
 
     @staticmethod
     def forward(context, mu: Tensor, sigma: Tensor, draws: Iterable[Draw]) -> tuple[Tensor, ...]:
+        learning = any(context.needs_input_grad)
         values = [torch.zeros_like(mu) for _ in range(3)]  # entropy, p, 1 - p
-        slopes = [torch.zeros_like(mu) for _ in range(4)]  # of entropy and p, by mu and by sigma
+        slopes = [torch.zeros_like(mu) for _ in range(4 * learning)]  # of entropy, p by mu, sigma
         for noise, weight in draws:
             z = mu + sigma * noise  # eq. 3
             p, q = z.sigmoid(), (-z).sigmoid()  # eq. 2
-            steep = weight * p * q
             values[0] += weight * (F.softplus(z) - z * p) / math.log(2)  # -p log p - q log q
             values[1] += weight * p
             values[2] += weight * q
+            if not learning:
+                continue
+            steep = weight * p * q
             falling = -z * steep / math.log(2)
             slopes[0] += falling
             slopes[1] += noise * falling
@@ -129,6 +134,7 @@ class _Expectations(torch.autograd.Function):
         return tuple(values)
 
     @staticmethod
+    @once_differentiable
     def backward(context, entropy: Tensor, forged: Tensor, pristine: Tensor) -> tuple:
         by_mu, by_sigma, p_by_mu, p_by_sigma = context.saved_tensors
         change = forged - pristine
@@ -187,37 +193,49 @@ def likelihood_loss(expected: Expectations, mask: Map) -> Tensor:
 # Sections 3.1 and 3.3: heads
 
 
-def _head(channels: int, hidden: int, last: float = 0.0) -> nn.Sequential:
-    """Two 1 x 1 convolutions to one map, whose bias starts at ``last``."""
-    layers = (nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))
-    nn.init.constant_(layers[-1].bias, last)
+def _head(channels: int) -> nn.Sequential:
+    """Two 1 x 1 convolutions to one map, whose bias starts at zero."""
+    layers = (nn.Conv2d(channels, HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, 1, 1))
+    nn.init.zeros_(layers[-1].bias)
     return nn.Sequential(*layers)
 
 
-class Model(nn.Module):
-    """Any network with ``embed`` and ``embed_channels``, guided by two uncertainties (fig. 2)."""
+class Base(Protocol):
+    """A localization network that reads its mask from features."""
 
-    def __init__(self, config: Config, base: nn.Module) -> None:
+    embed_channels: int
+
+    def embed(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """E of images, (B, C, h, w), and what the network's own losses need besides."""
+
+    def read(self, e: Tensor) -> Tensor:
+        """Logits of its mask, (B, 1, h, w)."""
+
+
+class Model(nn.Module):
+    """A base, guided by two uncertainties (fig. 2)."""
+
+    def __init__(self, config: Config, base: Base) -> None:
         super().__init__()
         self.config, self.base = config, base
-        channels, hidden = base.embed_channels, config.hidden
-        self.mean = _head(channels, hidden)
+        channels = base.embed_channels
         if config.guided:
-            self.variance = _head(channels, hidden)
+            self.variance = _head(channels)
         if config.guided and config.refining:
-            first = ConvNorm(2 * channels, hidden, 1, bias=True)
+            first = ConvNorm(2 * channels, HIDDEN, 1, bias=True)
             self.refine = nn.Sequential(
-                first, ConvNorm(hidden, hidden, 1, bias=True), nn.Conv2d(hidden, 1, 1)
+                first, ConvNorm(HIDDEN, HIDDEN, 1, bias=True), nn.Conv2d(HIDDEN, 1, 1)
             )
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A mask for images of any size, the coarse one, both uncertainties.
 
         Maps: ``mu`` (logits), and with guidance ``variance``, ``entropy`` (U^p, in [0, 1]),
-        ``forged`` and ``pristine`` (expected probabilities), all at the features' size.
+        ``forged`` and ``pristine`` (expected probabilities), all at the features' size; and those
+        of the base's own losses.
         """
-        e = self.base.embed(image)
-        maps = {"mu": self.mean(e).float()}
+        e, maps = self.base.embed(image)  # algorithm 1, line 2
+        maps["mu"] = self.base.read(e).float()
         final = maps["mu"]
         if self.config.guided:
             raw = F.softplus(self.variance(e).float())
@@ -231,11 +249,16 @@ class Model(nn.Module):
         return Prediction(logits, mean.logit(eps=1e-6), maps)
 
     def draws(self, mu: Map) -> Iterator[Draw]:
-        """Quadrature where the configuration says so, else samples, outside training the same."""
+        """Quadrature where the configuration says so, else samples.
+
+        Outside training these are the same for every photo, whatever else its batch holds.
+        """
         if self.config.nodes:
             return gauss_hermite(self.config.nodes)
-        generator = None if self.training else torch.Generator(mu.device).manual_seed(SEED)
-        return monte_carlo(mu, self.config.samples, generator)
+        if self.training:
+            return monte_carlo(mu, self.config.samples)
+        generator = torch.Generator(mu.device).manual_seed(SEED)
+        return monte_carlo(mu[:1], self.config.samples, generator)
 
     def refined(self, e: Float[Tensor, "B C h w"], variance: Map, entropy: Map) -> Map:
         r"""Logits of the refined mask.
@@ -267,8 +290,9 @@ class Vanilla(nn.Module):
         steps = ((3, config.stem, 2), (config.stem, config.stem, 2), (config.stem, channels[0], 1))
         self.resampling = nn.Sequential(*(ConvNorm(a, b, 3, stride) for a, b, stride in steps))
         self.project = ConvNorm(sum(channels), embed_channels, 1)
+        self.read = _head(embed_channels)
 
-    def embed(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
+    def embed(self, image: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, dict[str, Tensor]]:
         """E at a quarter of the image's size; the streams meet at the end of each stage."""
         noise = F.conv2d(image, self.kernels, padding=2)
         ours, theirs = self.rgb.stem(image), self.srm.stem(noise)
@@ -279,7 +303,7 @@ class Vanilla(nn.Module):
         traces = self.resampling(F.conv2d(image, self.laplacian, padding=2, groups=3))
         finest = ours[0] + traces
         size = finest.shape[2:]
-        return self.project(torch.cat([finest, *(resize(x, size) for x in ours[1:])], 1))
+        return self.project(torch.cat([finest, *(resize(x, size) for x in ours[1:])], 1)), {}
 
     def _met(self, number: int, ours: list[Tensor], theirs: list[Tensor]) -> list[Tensor]:
         """Each branch of the colours takes in its neighbour of the noise."""
