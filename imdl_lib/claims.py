@@ -4,7 +4,8 @@ A comparison is decided by a bootstrap over images (paired where both sides saw 
 *reproduced* where the 95 % interval lies wholly on the claimed side, *not reproduced* where it
 lies wholly on the other, else *inconclusive*. A network that is no better than chance at what it
 was trained for says nothing: *inconclusive (no better than chance)*. What fails on a run that saw
-fewer samples than its profile's minimum is *inconclusive (budget)*, never *not reproduced*.
+fewer samples than its profile's minimum is *inconclusive (budget)*, never *not reproduced*; nor is
+a method *reproduced* as the better one that saw more than twice the samples of the other.
 """
 
 from collections.abc import Callable, Iterable
@@ -53,9 +54,11 @@ def higher(*pairs: tuple[Source, Source], by: float | int = 0.0) -> Judge:
         several = len({(a.set, a.column) for a, _ in pairs}) > 1
         for a, b in pairs:
             change = difference(profile, a, b)
-            verdicts.append(HELD if change.low > by else FAILED if change.high < by else OPEN)
+            ahead = _head_start(profile, a, b)
+            held = HELD if not ahead else OPEN
+            verdicts.append(held if change.low > by else FAILED if change.high < by else OPEN)
             where = f"{a.column} of {a.set}: " if several and a.run != b.run else ""
-            said.append(f"{where}{_name(a, b)} - {_name(b, a)} {change}")
+            said.append(f"{where}{_name(a, b)} - {_name(b, a)} {change}{ahead}")
         better = [a.run for a, _ in pairs]  # that the other is no better than chance is no matter
         return decided(profile, verdicts, said, runs, better)
 
@@ -70,6 +73,8 @@ def close(tolerance: float | int, *sources: Source) -> Judge:
         worst, *_, best = sorted(means, key=means.get)  # two sources even where all are equal
         gap = difference(profile, best, worst)
         verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
+        if not any(means.values()):  # none finds anything, which makes them no equals
+            verdict = OPEN
         said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
         return decided(profile, [verdict], [said], runs)
 
@@ -279,8 +284,18 @@ def _like_training(names: set[str]) -> list[str]:
 def below_budget(profile: str, runs: list[str]) -> bool:
     """Whether a trained run among ``runs`` saw fewer samples than the profile's minimum."""
     minimum = profiles.profile(profile).minimum_samples
-    seen = [r["samples"] for run in set(runs) for r in tables.records(profile, run)]
-    return any(0 < samples < minimum for samples in seen)
+    return any(0 < _seen(profile, run) < minimum for run in runs)
+
+
+def _seen(profile: str, run: str) -> int:
+    """Training samples that a run saw; 0 where it is not trained."""
+    return min((record["samples"] for record in tables.records(profile, run)), default=0)
+
+
+def _head_start(profile: str, a: Source, b: Source) -> str:
+    """What to say where a run saw more than twice the samples of the other; else nothing."""
+    ours, theirs = _seen(profile, a.run), _seen(profile, b.run)
+    return f" (from {ours / theirs:.1f} times the samples)" if ours > 2 * theirs > 0 else ""
 
 
 # Measures of a series

@@ -77,7 +77,7 @@ def _stale(job: Job) -> list[str]:
 
 def _key(job: Job, name: str) -> str:
     """What decides a set's images: its recipe's key; a real set's name says all."""
-    return _recipe(job, name).key if name in standins.SETS else name
+    return recipe(job, name).key if name in standins.SETS else name
 
 
 def score(job: Job, progress: bool = True) -> dict[str, str]:
@@ -252,7 +252,8 @@ def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str
     }
 
 
-def _recipe(job: Job, name: str) -> Recipe:
+def recipe(job: Job, name: str) -> Recipe:
+    """What a stand-in is forged by for a job; a piece of training images is of its own."""
     profile, stand_in = job.profile, standins.stand_in(name)
     if stand_in.part == "train":  # a sample depends on recipe and number alone
         own = job.recipe("train")
@@ -262,7 +263,7 @@ def _recipe(job: Job, name: str) -> Recipe:
 
 
 def _forged(job: Job, name: str) -> ForgedSet:
-    return forge(_recipe(job, name), progress=False)
+    return forge(recipe(job, name), progress=False)
 
 
 def _groups(images: Iterator[Sample]) -> Iterator[list[Sample]]:

@@ -30,6 +30,7 @@ from torch import Tensor
 from . import roc
 from .roc import Maps, Masks, ScoreCounts
 
+CALIBRATION_BINS = 10
 PerImage = Float[Tensor, " B"]
 Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]
 Labels = Bool[np.ndarray, " N"]  # True = manipulated image
@@ -97,6 +98,20 @@ def pixel_auc_per_image(prob: Maps, mask: Masks, valid: Masks | None = None) -> 
     tensor([0.7500])
     """
     return _per_image(roc.auc, prob, mask, valid)
+
+
+def calibration_error_per_image(prob: Maps, mask: Masks) -> PerImage:
+    """Expected calibration error: |mean score - share forged| over ten bins, by their pixels.
+
+    >>> prob, mask = torch.tensor([[[[0.9, 0.9]]]]), torch.tensor([[[[True, False]]]])
+    >>> calibration_error_per_image(prob, mask)
+    tensor([0.4000])
+    """
+    roc.validate_maps(prob, mask, None)
+    bins = (prob * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1).flatten(1)
+    gap = (prob - mask.float()).flatten(1)
+    sums = torch.zeros(len(prob), CALIBRATION_BINS, device=prob.device).scatter_add_(1, bins, gap)
+    return sums.abs().sum(1) / gap.shape[1]
 
 
 # Pixels, pooled over a data set

@@ -3,6 +3,7 @@
 Pictures in committed figures come from packaged photos, whose licence is known.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -20,17 +21,21 @@ from .papers import mantranet
 SIZE_PX = 128
 
 
-def packaged(name: str, count: int, size_px: int = SIZE_PX, untouched: bool = False) -> ForgedSet:
-    """The first ``count`` samples of a stand-in, forged from packaged photos.
+def packaged(name: str, count: int, size_px: int = SIZE_PX) -> ForgedSet:
+    """The first ``count`` samples of a stand-in, forged from packaged photos."""
+    return forge(_packaged(name, count, size_px), progress=False)
 
-    ``untouched`` gives the same photos as they were before.
-    """
-    stand_in = standins.stand_in(name)
-    recipe = stand_in.recipe(("packaged",), count, size_px)
-    decided = {**vars(recipe), "count": count, "size_px": size_px}
-    if untouched:
-        decided["kinds"] = ("pristine",)
-    return forge(Recipe(**decided), progress=False)
+
+def forged_and_before(name: str, count: int, size_px: int = SIZE_PX) -> tuple[ForgedSet, ForgedSet]:
+    """Those samples, and the same photos untouched; both without the stand-in's last JPEG."""
+    recipe = replace(_packaged(name, count, size_px), jpeg_quality=None)
+    before = replace(recipe, kinds=("pristine",))
+    return forge(recipe, progress=False), forge(before, progress=False)
+
+
+def _packaged(name: str, count: int, size_px: int) -> Recipe:
+    recipe = standins.stand_in(name).recipe(("packaged",), count, size_px)
+    return replace(recipe, count=count, size_px=size_px)
 
 
 def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

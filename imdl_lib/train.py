@@ -6,7 +6,6 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +126,9 @@ class _Loop:
         began = saved = time.monotonic()
         label = f"training {self.job.run.id}"
         with tqdm(total=self.steps, initial=done, desc=label, disable=not progress or None) as bar:
-            for batch in batches(self.train_set, batch_size, self.job.seed, done, self.steps):
-                train_loss = self._step(self._as_labelled(batch))
+            seed, steps = self.job.seed, self.steps
+            for batch in batches(self.train_set, batch_size, seed, done, steps, self.emptied):
+                train_loss = self._step(batch)
                 bar.update()
                 now = time.monotonic()
                 self.state["seconds"] += now - began
@@ -140,13 +140,6 @@ class _Loop:
                     self._save()
                     saved = now
         self._finish()
-
-    def _as_labelled(self, batch: Batch) -> Batch:
-        """The batch with the labels that training is told."""
-        if not self.emptied:
-            return batch
-        kept = torch.tensor([int(name) not in self.emptied for name in batch.name])
-        return replace(batch, mask=batch.mask & kept[:, None, None, None])
 
     def _steps_between_validations(self) -> int:
         if self.job.profile.schedule == "plateau":
@@ -250,14 +243,22 @@ class _Loop:
 
 
 def batches(
-    forged: ForgedSet, batch_size: int, seed: int, first: int, last: int
+    forged: ForgedSet,
+    batch_size: int,
+    seed: int,
+    first: int,
+    last: int,
+    emptied: frozenset[int] = frozenset(),
 ) -> Iterator[Batch]:
-    """Batches ``first`` to ``last`` of an endless shuffle; a function of seed and number alone."""
+    """Batches ``first`` to ``last`` of an endless shuffle; a function of seed and number alone.
+
+    Masks of the samples in ``emptied`` are left empty.
+    """
     per_pass = max(1, len(forged) // batch_size)
     for step in range(first, last):
         order = np.random.default_rng([seed, step // per_pass]).permutation(len(forged))
         start = (step % per_pass) * batch_size
-        yield to_batch(forged, np.sort(order[start : start + batch_size]))
+        yield to_batch(forged, np.sort(order[start : start + batch_size]), emptied)
 
 
 def emptied(count: int, share: float, seed: int) -> frozenset[int]:
@@ -272,9 +273,10 @@ def to_tensor(images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     return image.float().contiguous(memory_format=torch.channels_last) / 255
 
 
-def to_batch(forged: ForgedSet, index: np.ndarray) -> Batch:
-    """Samples of a forged set as a batch."""
-    mask = torch.from_numpy(np.asarray(forged.regions[index]) > 0)[:, None]
+def to_batch(forged: ForgedSet, index: np.ndarray, emptied: frozenset[int] = frozenset()) -> Batch:
+    """Samples of a forged set as a batch; masks of those in ``emptied`` are left empty."""
+    kept = ~np.isin(index, [*emptied])[:, None, None]
+    mask = torch.from_numpy(kept & (np.asarray(forged.regions[index]) > 0))[:, None]
     operation = torch.from_numpy(np.asarray(forged.targets[index]))
     return Batch(to_tensor(forged.images[index]), mask, operation, tuple(f"{i:05d}" for i in index))
 

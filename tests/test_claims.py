@@ -149,6 +149,25 @@ def test_close(score):
     assert close(2, A, B, C)("tiny").verdict == "inconclusive"
 
 
+def test_a_success_from_far_more_training_is_inconclusive(score):
+    score("a", 81 + NOISE, samples=1000)
+    for samples, verdict in ((500, "reproduced"), (499, "inconclusive"), (0, "reproduced")):
+        score("b", 80 + NOISE, samples=samples)  # 0: a method that needs no training
+        assert higher((A, B))("tiny").verdict == verdict
+    score("b", 80 + NOISE, samples=250)
+    assert higher((A, B))("tiny").evidence.endswith("(from 4.0 times the samples)")
+    assert higher((B, A))("tiny").verdict != "reproduced"
+
+
+def test_equals_that_find_something_are_close_and_those_that_find_nothing_are_not(score):
+    for run in "ab":
+        score(run, 80 + NOISE)
+    assert close(2, A, B)("tiny").verdict == "reproduced"
+    for run in "ab":
+        score(run, 0 * NOISE)
+    assert close(2, A, B)("tiny").verdict == "inconclusive"
+
+
 def test_above(score):
     score("a", 80 + NOISE - NOISE.mean())
     for level, verdict in ((65, "reproduced"), (81, "inconclusive"), (95, "not reproduced")):

@@ -24,7 +24,7 @@ from imdl_lib import (
     tables,
 )
 from imdl_lib.errors import DataError, RegistryError
-from imdl_lib.experiments import mantranet, pscc_net
+from imdl_lib.experiments import mantranet, pscc_net, uen
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
@@ -111,12 +111,13 @@ def test_a_run_starts_from_one_whose_tensors_fit(run):
             jobs.STAGES[r.stage].model({"width": 0.25, **r.config}, 64) for r in (run, start)
         ]
     own, given = ({n: t.shape for n, t in network.state_dict().items()} for network in networks)
+    plug_in = any(name.startswith("base.") for name in own.keys() - given.keys())
+    if plug_in:
+        given = {f"base.{name}": shape for name, shape in given.items()}
     shared = own.keys() & given.keys()
     assert {n: own[n] for n in shared} == {n: given[n] for n in shared}
-    if run.stage != start.stage:
-        assert all(name.startswith("trace.") for name in shared)
-    part = "trace." if run.stage != start.stage else ""
-    assert shared == {name for name in own if name.startswith(part)}
+    part = "base." if plug_in else "trace." if run.stage != start.stage else ""
+    assert shared and shared == {name for name in own if name.startswith(part)}
 
 
 def test_identities_differ():
@@ -190,6 +191,21 @@ def test_no_source_is_lost_by_a_misspelt_key():
         ("Table VII", pscc_net._table_7()),
     ):
         assert made and set(made) <= set(tables.printed("pscc_net", number)), number
+
+
+def test_rows_of_our_own_are_those_that_uen_s_tables_announce():
+    """A key that is not printed makes a row: of the best threshold, or of a pair from scratch."""
+    for number, made in (
+        ("Table 1", uen._table_1()),
+        ("Table 2", uen._table_2()),
+        ("Table 3", uen._table_3()),
+    ):
+        printed = tables.printed("uen", number)
+        rows = {row for row, _, _ in printed} | {"PSCC-Net, from scratch", "vanilla, from scratch"}
+        columns = {column for _, column, _ in printed}
+        for row, column, metric in set(made) - set(printed):
+            assert row in rows and column in columns, (row, column)
+            assert metric == "pixel F1, best" or row.endswith("from scratch"), metric
 
 
 # Inventory

@@ -295,3 +295,12 @@ def test_every_metric_validates():
     for metric, arguments in calls:
         with pytest.raises(ShapeError, match=r"The scores range from -0\.1 to 0\.9"):
             metric(*arguments)
+
+
+def test_calibration_error_by_hand():
+    """Four pixels at .9 of which two are forged, four at .05 of which none is."""
+    prob = torch.tensor([0.9] * 4 + [0.05] * 4).view(1, 1, 1, 8)
+    mask = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0]).bool().view(1, 1, 1, 8)
+    found = metrics.calibration_error_per_image(prob, mask)
+    assert found.item() == pytest.approx((4 * 0.4 + 4 * 0.05) / 8)
+    assert metrics.calibration_error_per_image(mask.float(), mask).item() == 0

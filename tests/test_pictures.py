@@ -1,5 +1,6 @@
 """Arrays behind figures of images: masks over scales, responses, measured shapes."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -76,12 +77,12 @@ def test_steps_tell_of_the_modules_that_are_named():
     assert (found["parameters"] > 0).all()
 
 
-def test_the_same_photos_untouched():
-    forged, before = (
-        pictures.packaged("four_kinds/removal", 3, 64, untouched=u) for u in (False, True)
-    )
-    rest = forged.regions[:] == 0
-    assert np.array_equal(forged.images[:][rest], before.images[:][rest])
+@pytest.mark.parametrize("name", ["four_kinds/removal", "choosing", "like_casia"])
+def test_the_same_photos_untouched(name):
+    forged, before = pictures.forged_and_before(name, 2, 64)
+    near = [cv2.dilate(region, np.ones((13, 13))) for region in forged.regions[:]]  # soft borders
+    rest = np.stack(near) == 0
+    assert rest.any() and np.array_equal(forged.images[:][rest], before.images[:][rest])
     assert not before.regions[:].any() and forged.regions[:].any()
 
 

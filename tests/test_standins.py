@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from imdl_lib import experiments, manipulations, profiles, standins
+from imdl_lib import evaluate, experiments, manipulations, profiles, standins
 from imdl_lib.errors import RegistryError
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
@@ -39,17 +39,18 @@ def test_tests_are_of_test_photos_but_the_one_that_shows_the_training_split():
     }
 
 
+@pytest.mark.parametrize("profile", profiles.PROFILES)
 @pytest.mark.parametrize(
     "name, run",
     [("operations_train", "mantranet/imc-vgg"), ("like_nist16_train", "uen/nist-both-50")],
 )
-def test_a_piece_of_the_training_split_is_one(name, run):
+def test_a_piece_of_the_training_split_is_one(name, run, profile):
     """A sample depends on recipe and number alone, so a piece may count fewer."""
-    job = experiments.job(run, "standard")
-    sizes = job.profile
-    piece = stand_in(name).recipe(sizes.sources, sizes.test_count, sizes.size_px)
-    assert replace(piece, count=0) == replace(job.recipe("train"), count=0)
-    assert piece.count < job.recipe("train").count
+    job = experiments.job(run, profile)
+    whole, piece = job.recipe("train"), evaluate.recipe(job, name)
+    assert replace(piece, count=0) == replace(whole, count=0)
+    assert 0 < piece.count <= whole.count
+    assert piece.kinds == stand_in(name).kinds
 
 
 def test_what_chooses_checkpoints_is_no_test():

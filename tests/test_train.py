@@ -14,7 +14,7 @@ from runs import BASE, FROZEN, NETWORK, RUN, STARTED, job, trained
 
 from imdl_lib import files, jobs, profiles, train
 from imdl_lib.batch import Batch
-from imdl_lib.errors import DataError
+from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.forge import ForgedSet
 from imdl_lib.jobs import Job
 from imdl_lib.kinds import Recipe
@@ -40,8 +40,10 @@ def stop_before(monkeypatch: pytest.MonkeyPatch, step: int) -> list[int]:
     """Make training batch ``step`` raise; the list collects the first batch of each call."""
     real, firsts = train.batches, []
 
-    def stopping(forged, batch_size, seed, first, last):
-        for number, batch in enumerate(real(forged, batch_size, seed, first, last), start=first):
+    def stopping(forged, batch_size, seed, first, last, *more):
+        for number, batch in enumerate(
+            real(forged, batch_size, seed, first, last, *more), start=first
+        ):
             if forged.recipe.part == "train":
                 if number == first:
                     firsts.append(first)
@@ -379,6 +381,23 @@ def test_a_run_with_noisy_labels_is_told_empty_masks(workplace, tiny, monkeypatc
     assert {any_forged for training, any_forged in told if not training} == {True}
 
 
+def test_only_the_chosen_masks_are_emptied(forged):
+    whole, taught = (
+        next(train.batches(forged, 20, 0, 0, 1, lost)) for lost in (frozenset(), frozenset((3, 7)))
+    )
+    for name, before, after in zip(whole.name, whole.mask, taught.mask, strict=True):
+        assert torch.equal(after, before & (int(name) not in (3, 7)))
+
+
+def test_a_network_cannot_start_from_one_without_a_tensor_of_its_own():
+    with pytest.raises(RegistryError) as error:
+        train._start_from(torch.nn.Linear(2, 2), torch.nn.ReLU(), frozen=False)
+    assert str(error.value) == (
+        "A Linear cannot start from a ReLU: no tensor has the same name in both. "
+        "Name another run in `init_from`."
+    )
+
+
 def test_a_plug_in_s_base_starts_from_a_network_of_its_own(tiny):
     torch.manual_seed(0)
     whole = uen.Model(uen.Config(), uen.Vanilla(0.25, 8))
@@ -386,4 +405,4 @@ def test_a_plug_in_s_base_starts_from_a_network_of_its_own(tiny):
     started = train._start_from(whole, other, frozen=True)
     assert torch.equal(whole.base.project[0].weight, other.project[0].weight)
     assert len(started) == len(list(other.parameters()))
-    assert all(p.requires_grad for p in whole.mean.parameters())
+    assert all(p.requires_grad for p in whole.variance.parameters())

@@ -29,23 +29,8 @@ def test_as_many_pixels_as_are_forged():
     mask = torch.tensor([[[[1, 1, 0, 0]]], [[[0, 0, 0, 0]]]]).bool()
     found = uncertainty.highest(prob, mask)
     assert found.flatten().tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
-
-
-def test_near_the_outline():
-    mask = torch.zeros(1, 1, 1, 20, dtype=torch.bool)
-    mask[..., 10:] = True
-    near = uncertainty._near_outline(mask).flatten().nonzero().flatten().tolist()
-    assert near == [7, 8, 9, 10, 11, 12]
-    assert not uncertainty._near_outline(torch.ones(1, 1, 4, 4, dtype=torch.bool)).any()
-
-
-def test_calibration_error_by_hand():
-    """Four pixels at .9 of which two are forged, four at .05 of which none is."""
-    prob = maps([0.9] * 4 + [0.05] * 4)
-    mask = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0]).bool().view(1, 1, 1, 8)
-    found = uncertainty.calibration_error(prob, mask)
-    assert found.item() == pytest.approx((4 * 0.4 + 4 * 0.05) / 8)
-    assert uncertainty.calibration_error(mask.float(), mask).item() == 0
+    level = uncertainty.highest(torch.full((1, 1, 1, 4), 0.5), mask[:1])
+    assert level.flatten().tolist() == [1, 1, 0, 0]
 
 
 def test_columns():
@@ -53,9 +38,9 @@ def test_columns():
     mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     mask[..., :2] = True
     mu = torch.where(mask, 4.0, -4.0)
-    mu[0, 0, 0, 0] = -4.0  # missed
+    mu[0, 0, 7, 1] = -4.0  # missed
     entropy = torch.full((1, 1, 8, 8), 0.1)
-    entropy[0, 0, 0, 0] = 0.9
+    entropy[0, 0, 7, 1] = 0.9
     variance = torch.where(mask, 2.0, 0.5)
     refined = torch.where(mask, 9.0, -9.0)
     found_maps = {"mu": mu, "entropy": entropy, "variance": variance}
@@ -65,9 +50,16 @@ def test_columns():
     assert values["wrong_auc_matched"] == 0.75  # a genuine pixel is called instead, and looks sure
     assert values["entropy_under"] == pytest.approx(0.9)
     assert values["entropy_right"] == pytest.approx(0.1)
-    assert values["coarse_under"] == values["coarse_phantom"] == 1 / 64
-    assert values["refined_under"] == values["refined_phantom"] == 0
-    assert values["entropy_over"] != values["entropy_over"]  # there is none
+    assert values["coarse_under"] == values["coarse_over"] == 1 / 64
+    assert values["refined_under"] == values["refined_over"] == 0
+    assert values["entropy_phantom"] != values["entropy_phantom"]  # there is none
     assert values["variance_outside"] == 0.5
     assert values["coarse_f1_at_half"] == pytest.approx(2 * 15 / (2 * 15 + 1))
     assert values["coarse_calibration_error"] > values["refined_calibration_error"]
+
+
+def test_columns_of_an_authentic_image_are_empty():
+    mask = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    sure = {name: torch.ones(1, 1, 8, 8) for name in ("mu", "entropy", "variance")}
+    found = uncertainty.columns(Prediction(torch.ones(1, 1, 8, 8), torch.zeros(1), sure), mask)
+    assert all(column.isnan().all() for column in found.values())

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import figures, tables
 from ..claims import (
+    FAILED,
     HELD,
     OPEN,
     Judge,
@@ -21,6 +22,7 @@ from ..claims import (
     recorded,
     series,
     unjudged,
+    waiting,
 )
 from ..registry import Claim, Figure, Run, Source
 from ..tables import Sources
@@ -41,7 +43,7 @@ PAIRS = {  # row of table 2: (with UEN, without)
     "PSCC-Net, Synthesized data": ("pscc-synth", "pscc-synth-plain"),
     "vanilla, from scratch": ("released", "vanilla-plain"),
 }
-NOISE = (0, 10, 30, 50)  # percent of training images whose masks are emptied
+NOISE = (0, 25, 50)  # percent of training images whose masks are emptied
 SETTINGS = {  # curve of figure 4: (name, config)
     "without UEN": ("plain", PLAIN),
     "alpha 0.5, beta 0.5": ("both", {}),
@@ -71,7 +73,7 @@ def _synth(name: str, config: dict[str, Any]) -> Run:
 
 
 def _nist(name: str, config: dict[str, Any], noise: int = 0) -> Run:
-    tests = (NIST, TAUGHT) if config == {} and noise in NOISE[2:] else (NIST,)
+    tests = (NIST, TAUGHT) if config == {} and noise in NOISE[1:] else (NIST,)
     return Run(
         f"{PAPER}/nist-{name}",
         "uen.vanilla",
@@ -192,7 +194,7 @@ def _both_uncertainties(profile_name: str) -> dict[str, Any]:
 
     rows = []
     for name in ("four_kinds/removal", "choosing"):
-        forged, before = (pictures.packaged(name, 4, untouched=was) for was in (False, True))
+        forged, before = pictures.forged_and_before(name, 4)
         number = 1 if name == "choosing" else 0
         rows.append((before.images[number], forged.images[number], forged.regions[number] > 0))
     original, image, mask = (np.stack(column) for column in zip(*rows, strict=True))
@@ -253,7 +255,8 @@ def _bars(profile_name: str) -> dict[str, Any]:
 def _draw_bars(data: dict[str, Any]) -> Any:
     figure, axes = figures.new(1, 1, (6, 3.5))
     figures.bars(axes[0, 0], data["methods"], data["sets"], data["auc"])
-    axes[0, 0].set(ylabel="pixel AUC per image, mean (%)", ylim=(50, 100))
+    lowest = min(50, *data["auc"].flat)  # an AUC below chance is a bar too
+    axes[0, 0].set(ylabel="pixel AUC per image, mean (%)", ylim=(lowest, 100))
     return figure
 
 
@@ -392,7 +395,7 @@ FIGURES = (
 
 
 def _over(run: str, other: str, set: str = CASIA) -> tuple[tuple[Source, Source], ...]:
-    """One run against another, by both metrics."""
+    """One run against another, by every metric."""
     return tuple((_one(run, set, c), _one(other, set, c)) for c in _METRICS.values())
 
 
@@ -411,13 +414,21 @@ def _relabelled(run: str) -> tuple[tuple[Source, Source], ...]:
 
 
 def _hardly_slower(least: float, most: float) -> tuple[str, str]:
-    """T = 200 takes at most a quarter more than T = 25."""
-    said = f"T = 200 takes {most / least:.2f} times what T = 25 takes (fp32 on two cores at 256 px)"
-    return (HELD if most <= 1.25 * least else OPEN), said
+    """T = 200 takes at most a quarter more than T = 25, and fails from one half more on."""
+    ratio = most / least
+    said = f"T = 200 takes {ratio:.2f} times what T = 25 takes (fp32 on two cores at 256 px)"
+    return (HELD if ratio <= 1.25 else FAILED if ratio > 1.5 else OPEN), said
+
+
+def _needed(part: str) -> Judge:
+    """The whole against itself without a part, each stand-in by itself: budgets differ."""
+    return both(
+        higher(*_over("released", part)), higher(*_over("nist-both-0", f"nist-{part}", NIST))
+    )
 
 
 _WRONG = ("wrong_auc", "wrong_auc_matched")  # at one half, and where as much is called as forged
-_KINDS = dict.fromkeys(KINDS_OF_ERROR)
+_KINDS = ("under", "over", "phantom")
 _seen = partial(_one, "released", CASIA)
 _RIVALS = (("pscc_net/tuned-casia", CASIA), ("pscc_net/tuned-nist16", NIST))
 
@@ -453,14 +464,20 @@ JUDGES: dict[str, Judge] = {
     ),
     "C8": unjudged("a third base is not wrapped"),
     "C9": series(falling, _by_noise("plain"), _by_noise("both")),
-    "C10": narrower(
-        *((_one(f"nist-both-{n}", NIST), _one(f"nist-plain-{n}", NIST)) for n in (0, NOISE[-1]))
+    "C10": both(
+        higher((_one(f"nist-both-{NOISE[-1]}", NIST), _one(f"nist-plain-{NOISE[-1]}", NIST))),
+        narrower(
+            *((_one(f"nist-both-{n}", NIST), _one(f"nist-plain-{n}", NIST)) for n in (0, NOISE[-1]))
+        ),
     ),
     "C11": higher((_one(f"nist-both-{NOISE[-1]}", NIST), _one(f"nist-model-{NOISE[-1]}", NIST))),
-    "C12": higher(*_over("released", "no-dus"), *_over("nist-both-0", "nist-no-dus", NIST)),
-    "C13": higher(*_over("released", "no-upr"), *_over("nist-both-0", "nist-no-upr", NIST)),
-    "C14": close(
-        1.0, *(_one(run, CASIA, "pixel_f1_at_half") for run in ("released", "t-150", "t-200"))
+    "C12": _needed("no-dus"),
+    "C13": _needed("no-upr"),
+    "C14": both(
+        *(
+            close(1.0, *(_one(run, CASIA, f1) for t, run in SAMPLED.items() if t >= 100))
+            for f1 in _F1.values()
+        )
     ),
     "C15": recorded(_hardly_slower, "relative_time", f"{PAPER}/t-25", f"{PAPER}/t-200"),
     "C16": higher(
@@ -469,7 +486,7 @@ JUDGES: dict[str, Judge] = {
     "C17": above(50.0, *map(_seen, _WRONG)),
     "C18": higher(
         (_seen("pixel_auc"), _seen("coarse_auc")),
-        (_seen("pixel_f1_at_half"), _seen("coarse_f1_at_half")),
+        *((_seen(f1), _seen(f1.replace("pixel", "coarse"))) for f1 in _F1.values()),
         (_seen("coarse_calibration_error"), _seen("refined_calibration_error")),
     ),
     "C19": higher(
@@ -478,13 +495,13 @@ JUDGES: dict[str, Judge] = {
     ),
     "C20": unjudged("needs a measure of borders, and MVSS-Net"),
     "C21": both(
-        higher(*(pair for n in NOISE[2:] for pair in _relabelled(f"nist-both-{n}"))),
-        above(50.0, *(_one(f"nist-both-{n}", TAUGHT, w) for n in NOISE[2:] for w in _WRONG)),
+        higher(*(pair for n in NOISE[1:] for pair in _relabelled(f"nist-both-{n}"))),
+        above(50.0, *(_one(f"nist-both-{n}", TAUGHT, w) for n in NOISE[1:] for w in _WRONG)),
     ),
-    "C22": unjudged("needs a run whose supervision is fixed"),
-    "C23": unjudged("needs several seeds"),
+    "C22": unjudged("none is judged by C12; a fixed one needs another run"),
+    "C23": unjudged("needs a run without L_g, and several seeds of both"),
     "C24": unjudged("needs tests at two sizes"),
-    "C25": unjudged("needs CASIA v2"),
+    "C25": waiting("casia2"),
     "C26": unjudged("needs learning curves over the number of training samples"),
 }
 

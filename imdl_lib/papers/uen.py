@@ -27,7 +27,7 @@ L_total          ``loss``                    eq. 11
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -200,6 +200,7 @@ def _head(channels: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+@runtime_checkable
 class Base(Protocol):
     """A localization network that reads its mask from features."""
 

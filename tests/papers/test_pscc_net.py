@@ -261,9 +261,9 @@ def test_others_build_on_what_the_finest_mask_is_read_from():
     model = Model(Config(size_px=32, width=0.25)).eval()
     image = torch.rand(1, 3, 32, 48)
     with torch.no_grad():
-        e = model.embed(image)
+        e, _ = model.embed(image)
         assert e.shape == (1, model.embed_channels, 32, 32)
-        assert torch.equal(model.masks.getmask1.getmask(e), model(image).maps["logits1"])
+        assert torch.equal(model.read(e), model(image).maps["logits1"])
 
 
 def test_loss_by_hand():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from imdl_lib import jobs
 from imdl_lib.batch import Batch
 from imdl_lib.errors import RegistryError
 from imdl_lib.papers import pscc_net, uen
@@ -60,15 +61,18 @@ class Says(torch.nn.Module):
 
 def test_equation_1_by_hand():
     """Features 2 and -3: the hidden layer keeps the first alone, the last one weighs and shifts."""
-    head = uen._head(2, 2, last=0.25)
+    head = uen._head(2)
     with torch.no_grad():
-        head[0].weight.copy_(torch.eye(2)[..., None, None])
-        head[0].bias.zero_()
-        head[2].weight.copy_(torch.tensor([0.5, 7.0]).view(1, 2, 1, 1))
+        for layer in (head[0], head[2]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        head[0].weight[:2] = torch.eye(2)[..., None, None]
+        head[2].weight[0, :2] = torch.tensor([0.5, 7.0]).view(2, 1, 1)
+        head[2].bias.fill_(0.25)
     e = torch.tensor([2.0, -3.0]).view(1, 2, 1, 1)
     assert head(e).item() == pytest.approx(0.5 * 2 + 7 * 0 + 0.25)
     model = Model(Config(samples=1), Flat()).eval()
-    model.mean, model.variance = Says(0.0, 0.0, 0.0), Says(-40.0, 1.0, 40.0)
+    model.base.read, model.variance = Says(0.0, 0.0, 0.0), Says(-40.0, 1.0, 40.0)
     model.refined = lambda e, variance, entropy: variance
     found = model(example().image).maps["variance"].flatten().tolist()
     assert found == pytest.approx([1e-3, math.log(1 + math.e) + 1e-3, 10], rel=1e-5)
@@ -176,9 +180,22 @@ def test_equation_8_by_a_sum_over_the_gaussian():
 
 def test_equation_9_by_hand():
     """Two samples of 0.9 and 0.5: a forged pixel costs -log 0.7, a pristine one -log 0.3."""
-    expected = uen.Expectations(pixels(0, 0), pixels(0.7, 0.7), pixels(0.3, 0.3))
+    draws = [(pixels(z, z), 0.5) for z in (math.log(9), 0.0)]
+    expected = uen.expectations(pixels(0, 0), pixels(1, 1), draws)
     by_sum = [-math.log((0.9 + 0.5) / 2), -math.log((0.1 + 0.5) / 2)]
     assert uen.likelihood_loss(expected, pixels(1, 0)).item() == pytest.approx(sum(by_sum) / 2)
+
+
+def test_losses_stay_finite_at_the_limits():
+    mu = pixels(-200, -200, 200, 200).requires_grad_()
+    for variance in (uen.LEAST_VARIANCE, uen.MOST_VARIANCE):
+        spread = torch.full_like(mu, variance).requires_grad_()
+        expected = uen.expectations(mu, spread, uen.gauss_hermite(16))
+        label = pixels(0, 1, 0, 1)
+        likely = uen.likelihood_loss(expected, label)
+        value = likely + uen.uncertainty_loss(uen.error(mu, label), expected.entropy, spread)
+        slopes = torch.autograd.grad(value, (mu, spread))
+        assert value.isfinite() and all(slope.isfinite().all() for slope in slopes)
 
 
 def test_a_wrong_and_certain_pixel_still_has_a_gradient():
@@ -196,8 +213,12 @@ class Flat(torch.nn.Module):
 
     embed_channels = 2
 
-    def embed(self, image: Tensor) -> Tensor:
-        return image[:, :2]
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = torch.nn.Conv2d(2, 1, 1)
+
+    def embed(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return image[:, :2], {}
 
 
 def test_equation_7_by_hand():
@@ -234,7 +255,8 @@ def test_a_guided_network(base):
     prediction = model(example().image)
     assert prediction.logits.shape == (2, 1, 32, 32) and prediction.score.shape == (2,)
     maps = prediction.maps
-    assert set(maps) == {"mu", "variance", "entropy", "forged", "pristine"}
+    own = {f"logits{scale}" for scale in (2, 3, 4)} if isinstance(base, pscc_net.Model) else set()
+    assert set(maps) == {"mu", "variance", "entropy", "forged", "pristine"} | own
     assert (maps["variance"] >= uen.LEAST_VARIANCE).all()
     assert (maps["variance"] <= uen.MOST_VARIANCE).all()
     assert ((maps["entropy"] >= 0) & (maps["entropy"] <= 1 + 1e-6)).all()
@@ -253,6 +275,46 @@ def test_the_same_photo_gets_the_same_answer():
         assert torch.equal(model.eval()(image).logits, model(image).logits)
         first, second = (model.train()(image).maps["entropy"] for _ in range(2))
     assert not torch.equal(first, second)
+
+
+@torch.no_grad()
+def test_a_photo_s_answer_is_its_own(base):
+    """Alone or second of a batch."""
+    model, image = Model(Config(samples=3), base).eval(), example().image
+    alone, together = model(image[1:]).maps, model(image).maps
+    assert all((alone[n][0] - together[n][1]).abs().max() < 1e-4 for n in alone)
+
+
+@torch.no_grad()
+def test_quadrature_needs_no_chance():
+    image = example().image
+    model = Model(Config(nodes=16), Flat())
+    state = torch.get_rng_state()
+    learning = model.train()(image).maps
+    assert torch.equal(torch.get_rng_state(), state)  # no number was drawn
+    assert torch.equal(model.eval()(image).maps["entropy"], learning["entropy"])
+    model.config = Config(samples=20_000)
+    assert (model(image).maps["entropy"] - learning["entropy"]).abs().max() < 0.03
+
+
+def test_half_precision_stays_out_of_the_expectations(base):
+    model, batch = Model(Config(samples=2), base), example()
+    with torch.autocast("cpu", torch.bfloat16):
+        prediction = model(batch.image)
+        terms = uen.loss(prediction, batch, model.config)
+    assert all(m.dtype == torch.float32 for m in prediction.maps.values())
+    sum(terms.values()).backward()
+    slopes = [p.grad for p in model.parameters() if p.grad is not None]
+    assert slopes and all(slope.isfinite().all() for slope in slopes)
+
+
+@torch.no_grad()
+def test_without_uen_pscc_net_is_itself():
+    base = BASES["pscc_net"]().eval()
+    image = example().image
+    found, own = Model(Config(guided=False), base).eval()(image).maps, base(image).maps
+    assert torch.allclose(found["mu"], own["logits1"], atol=1e-5)
+    assert all(torch.equal(found[f"logits{scale}"], own[f"logits{scale}"]) for scale in (2, 3, 4))
 
 
 def test_the_terms_of_equation_11():
@@ -317,9 +379,18 @@ def test_every_weight_of_the_vanilla_network_is_trained():
     model = Model(Config(samples=2), BASES["vanilla"]())
     batch = example()
     sum(uen.loss(model(batch.image), batch, model.config).values()).backward()
-    still = [n for n, p in model.named_parameters() if p.grad is None]
-    # the last exchange of the noise stream ends in branches that nothing reads any more
-    assert still == []
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+
+
+def test_every_weight_of_pscc_net_but_its_head_s_is_trained():
+    loss = jobs.STAGES["uen.pscc_net"].loss({"samples": 2, "width": 0.25})
+    model = Model(Config(samples=2), BASES["pscc_net"]())
+    batch = example()
+    terms = loss(model(batch.image), batch)
+    assert set(terms) == {"mu", "g", "u", "r", "mask2", "mask3", "mask4"}
+    sum(terms.values()).backward()
+    still = {n for n, p in model.named_parameters() if p.grad is None}
+    assert still == {n for n, _ in model.named_parameters() if n.startswith("base.head.")}
 
 
 def test_srm_and_high_pass_see_no_plain_colour():
