@@ -30,7 +30,8 @@ def columns(prediction: Prediction, mask: Masks) -> dict[str, PerImage]:
     calibration; mean variance and U^p ``_inside`` forged regions, at their ``_border``,
     ``_outside``.
     """
-    maps = {name: resize(m, mask.shape[2:]) for name, m in prediction.maps.items()}
+    names = ("mu", "variance", "entropy")
+    maps = {name: resize(prediction.maps[name], mask.shape[2:]) for name in names}
     coarse, refined = maps["mu"].sigmoid(), prediction.prob
     called = highest(coarse, mask)
     errors, left = (kinds_of_error(highest(prob, mask), mask) for prob in (coarse, refined))

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -166,6 +167,19 @@ def test_equals_that_find_something_are_close_and_those_that_find_nothing_are_no
     for run in "ab":
         score(run, 0 * NOISE)
     assert close(2, A, B)("tiny").verdict == "inconclusive"
+
+
+def test_what_is_found_on_training_images_says_nothing_of_chance(score, store):
+    blind = {"like_nist16": 0.4, "like_nist16_train": 0.9}
+    rows = [
+        {"set": name, "image": f"{i}", "pixel_auc": auc}
+        for name, auc in blind.items()
+        for i in range(40)
+    ]
+    store("tiny", "invented/a", pd.DataFrame(rows).to_dict("list"))
+    score("b", 30 + NOISE, set="like_nist16")
+    said = higher((source("a", "like_nist16"), source("b", "like_nist16")))("tiny")
+    assert said.verdict == "inconclusive" and "no better than chance" in said.evidence
 
 
 def test_above(score):
