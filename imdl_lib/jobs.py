@@ -194,7 +194,6 @@ class Job:
         """
         operations = self.run.kinds == ("operation",)
         count = self.profile.operation_count if operations else self.profile.forged_count
-        count = self.run.train_count or count
         decided = {
             "sources": self.profile.sources,
             "count": count if part == "train" else self.validation_images,

@@ -33,7 +33,6 @@ class Run:
     init_rate: float = 1.0  # those tensors' learning rate, as a share of the run's
     trained_on: str | None = None  # instead of kinds: a stand-in, or a real set with a split
     label_noise: float = 0.0  # share of its training images whose masks are emptied
-    train_count: int = 0  # different images it is trained on; 0: the profile's number
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
@@ -82,8 +81,7 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
-    named = ("chosen_on", "trained_on", "label_noise", "train_count")
-    later = {name: getattr(run, name) for name in named}
+    later = {name: getattr(run, name) for name in ("chosen_on", "trained_on", "label_noise")}
     decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -168,7 +168,7 @@ _ABLATIONS = (
         part="train",
         seed=0,
         size_factor=2.0,
-        count_factor=3.0,
+        count_factor=4.0,
     ),
     StandIn(
         "cameras",
