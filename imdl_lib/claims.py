@@ -8,14 +8,14 @@ fewer samples than its profile's minimum is *inconclusive (budget)*, never *not 
 a method *reproduced* as the better one that saw more than twice the samples of the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import datasets, profiles, standins, tables
 from .manipulations import HIERARCHY
-from .registry import VERDICTS, Source, Verdict
+from .registry import VERDICTS, Claim, Source, Verdict
 from .resampling import TAIL, Missing, difference, drawn, drawn_ranges, mean_of
 
 LISTED = 4  # comparisons of a claim; of more, those that hold are counted only
@@ -38,6 +38,12 @@ class Judge:
             if missing.real:
                 return Verdict("needs data", datasets.needs(missing.source.set))
             return Verdict("not yet judged", f"{missing.source.run} is not scored yet")
+
+
+def listed(paper: str, judges: Mapping[str, Judge]) -> tuple[Claim, ...]:
+    """All claims of a paper, each with its rule, if any, from ``judges`` by its number."""
+    rules = {f"{paper}-{number}": judge for number, judge in judges.items()}
+    return tuple(Claim(**row, judge=rules.get(row["id"])) for row in tables.claims(paper))
 
 
 def _judge(sources: Iterable[Source], rule: Callable[[str, list[str]], Verdict]) -> Judge:

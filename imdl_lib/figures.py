@@ -1,6 +1,8 @@
 """Named arrays in, a matplotlib figure out; one style for all papers."""
 
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -56,6 +58,11 @@ def grid(data: dict[str, Any], columns: tuple[str, ...], scale: float = 1.5) -> 
                 axis.set_title(column.replace("_", " "), fontsize=8)
         line[0].set_ylabel(label.replace("_", " "), rotation=90, fontsize=8)
     return figure
+
+
+def grid_of(*columns: str) -> Callable[[dict[str, Any]], Figure]:
+    """What draws such a grid of these columns."""
+    return partial(grid, columns=columns)
 
 
 def picture(axis: plt.Axes, values: np.ndarray) -> None:

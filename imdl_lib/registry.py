@@ -150,6 +150,19 @@ class Figure:
         return self.id.split("/")[0]
 
 
+def run_id(paper: str, name: str) -> str:
+    """A run's id; a name without a paper is of ``paper``'s own."""
+    return name if "/" in name else f"{paper}/{name}"
+
+
+def figure(
+    paper: str, number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any
+) -> Figure:
+    """A published figure by its number, with the names of the runs that it needs."""
+    runs = tuple(run_id(paper, name) for name in needs)
+    return Figure(f"{paper}/figure-{number}", f"Figure {number}", caption, runs, data, draw)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the stored rows say about a claim."""

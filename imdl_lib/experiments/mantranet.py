@@ -18,6 +18,7 @@ from ..claims import (
     decided,
     higher,
     linear,
+    listed,
     narrower,
     rising,
     series,
@@ -25,7 +26,7 @@ from ..claims import (
     waiting,
 )
 from ..distortions import CORRELATION_PX, DISTORTIONS
-from ..registry import Claim, Figure, Run, Source
+from ..registry import Run, Source, figure
 from ..resampling import DRAWS, Missing
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Sources
@@ -422,9 +423,7 @@ def _draw_confusion(data: dict[str, Any]) -> Any:
     return figure
 
 
-def _figure(number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any) -> Figure:
-    runs = tuple(f"{PAPER}/{name}" for name in needs)
-    return Figure(f"{PAPER}/figure-{number}", f"Figure {number}", caption, runs, data, draw)
+_figure = partial(figure, PAPER)
 
 
 FIGURES = (
@@ -433,7 +432,7 @@ FIGURES = (
         "Chained edits (stand-in for PS-Battles) and what the network marks",
         ("released",),
         _examples,
-        lambda data: figures.grid(data, _SHOWN),
+        figures.grid_of(*_SHOWN),
     ),
     _figure(
         2,
@@ -461,14 +460,14 @@ FIGURES = (
         "Sample results on the stand-ins, by set",
         ("released",),
         _samples,
-        lambda data: figures.grid(data, _SHOWN),
+        figures.grid_of(*_SHOWN),
     ),
     _figure(
         6,
         "Failures, and the region-of-interest remedy",
         ("released",),
         _failures,
-        lambda data: figures.grid(data, (*_SHOWN, "each_half_alone")),
+        figures.grid_of(*_SHOWN, "each_half_alone"),
     ),
 )
 
@@ -663,6 +662,4 @@ JUDGES: dict[str, Judge] = {
     ),
 }
 
-CLAIMS = tuple(
-    Claim(**row, judge=JUDGES.get(row["id"].split("-")[1])) for row in tables.claims(PAPER)
-)
+CLAIMS = listed(PAPER, JUDGES)

@@ -17,12 +17,13 @@ from ..claims import (
     below,
     both,
     higher,
+    listed,
     narrower,
     recorded,
     steadier,
     unjudged,
 )
-from ..registry import Claim, Figure, Run, Source
+from ..registry import Run, Source, figure, run_id
 from ..standins import DEGRADATIONS
 from ..tables import Sources
 
@@ -140,7 +141,7 @@ def _one(
     run: str, set: str, column: str = "pixel_auc", scale: float = 100.0, real: bool = False
 ) -> Source:
     """A source; a run of this paper by its name alone."""
-    return Source(run if "/" in run else f"{PAPER}/{run}", set, column, scale, real)
+    return Source(run_id(PAPER, run), set, column, scale, real)
 
 
 def _table_1() -> Sources:
@@ -414,17 +415,12 @@ def _points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([first, rng.choice(outside, 1)])
 
 
-def _figure(number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any) -> Figure:
-    return Figure(f"{PAPER}/figure-{number}", f"Figure {number}", caption, needs, data, draw)
-
-
-def _grid(*columns: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda data: figures.grid(data, columns)
+_figure = partial(figure, PAPER)
 
 
 _OWN, _BOTH = (f"{PAPER}/released",), (f"{PAPER}/released", "mantranet/released")
-_MASKS = _grid("image", "mask", "mask4", "mask3", "mask2", "mask1")
-_COMPARED = _grid("image", "mask", "ManTra-Net", "PSCC-Net")
+_MASKS = figures.grid_of("image", "mask", "mask4", "mask3", "mask2", "mask1")
+_COMPARED = figures.grid_of("image", "mask", "ManTra-Net", "PSCC-Net")
 
 FIGURES = (
     _figure(1, "Three examples, masks from coarse to fine", _OWN, _scales(_EXAMPLES), _MASKS),
@@ -442,7 +438,7 @@ FIGURES = (
         _architecture(_CORRELATION),
         lambda data: figures.architecture(data, "SCCM"),
     ),
-    _figure(4, "Training data", (), _training_data, _grid("image", "mask")),
+    _figure(4, "Training data", (), _training_data, figures.grid_of("image", "mask")),
     _figure(
         5,
         "Masks on four stand-ins (SPAN is not re-run and left out)",
@@ -470,7 +466,7 @@ FIGURES = (
         "What three pixels look at, and a channel before and after",
         _OWN,
         _correlations,
-        _grid("image", "mask", "P1", "P2", "P3", "X", "Y_c"),
+        figures.grid_of("image", "mask", "P1", "P2", "P3", "X", "Y_c"),
     ),
     _figure(10, "Masks over scales", _OWN, _scales(_STAND_INS), _MASKS),
     _figure(
@@ -641,6 +637,4 @@ JUDGES: dict[str, Judge] = {
     "C36": unjudged("the paper prints no values; the notebook prints ours"),
 }
 
-CLAIMS = tuple(
-    Claim(**row, judge=JUDGES.get(row["id"].split("-")[1])) for row in tables.claims(PAPER)
-)
+CLAIMS = listed(PAPER, JUDGES)

@@ -1,6 +1,5 @@
 """UEN (Ji, Chen, Guo, Xu, Wang, Chen, ICCV 2023): its runs, tables, figures and claims."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,13 +17,15 @@ from ..claims import (
     close,
     falling,
     higher,
+    listed,
     narrower,
     recorded,
     series,
     unjudged,
     waiting,
 )
-from ..registry import Claim, Figure, Run, Source
+from ..profiles import STANDARD
+from ..registry import Run, Source, figure, run_id
 from ..tables import Sources
 
 PAPER = "uen"
@@ -116,14 +117,17 @@ _PROTOCOL = (
     "pixel AUC and pixel F1 per image, mean, forged images alone; the paper names no threshold "
     "of F1: one half, and the best of each image"
 )
-_SEEN = "standard profile: ours saw 102,400 samples for CASIA, 12,000 for NIST16"
+_SEEN = (
+    f"standard profile: ours saw {STANDARD.thorough_samples:,} samples for CASIA, "
+    f"{STANDARD.released_samples:,} for NIST16"
+)
 _F1 = {"pixel F1": "pixel_f1_at_half", "pixel F1, best": "pixel_f1_best_per_image"}
 _METRICS = {"pixel AUC": "pixel_auc", **_F1}
 
 
 def _one(run: str, set: str = CASIA, column: str = "pixel_auc", scale: float = 100.0) -> Source:
     """A source; a run of this paper by its name alone."""
-    return Source(run if "/" in run else f"{PAPER}/{run}", set, column, scale)
+    return Source(run_id(PAPER, run), set, column, scale)
 
 
 def _table_1() -> Sources:
@@ -170,7 +174,8 @@ TABLES = (
     _table(
         "1",
         "State of the art",
-        f"{_PROTOCOL}; {_SEEN}, the others 12,000 each after their pre-training",
+        f"{_PROTOCOL}; {_SEEN}, the others {STANDARD.released_samples:,} each after their "
+        "pre-training",
         _table_1(),
     ),
     _table(
@@ -189,7 +194,7 @@ TABLES = (
 def _job(profile_name: str, id: str) -> Any:
     from . import job
 
-    return job(f"{PAPER}/{id}" if "/" not in id else id, profile_name)
+    return job(run_id(PAPER, id), profile_name)
 
 
 def _both_uncertainties(profile_name: str) -> dict[str, Any]:
@@ -343,13 +348,7 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     return shown | {n: m[:, 0].numpy().astype(np.float16) for n, m in columns.items()}
 
 
-def _figure(number: int, caption: str, needs: tuple[str, ...], data: Any, draw: Any) -> Figure:
-    runs = tuple(name if "/" in name else f"{PAPER}/{name}" for name in needs)
-    return Figure(f"{PAPER}/figure-{number}", f"Figure {number}", caption, runs, data, draw)
-
-
-def _grid(*columns: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda data: figures.grid(data, columns)
+_figure = partial(figure, PAPER)
 
 
 _NOISY = tuple(f"nist-{short}-{n}" for short, _ in SETTINGS.values() for n in NOISE)
@@ -361,7 +360,7 @@ FIGURES = (
         "What is hard to label",
         (),
         _both_uncertainties,
-        _grid("original", "manipulated", "mask", "marked"),
+        figures.grid_of("original", "manipulated", "mask", "marked"),
     ),
     _figure(
         2,
@@ -392,7 +391,7 @@ FIGURES = (
         "image (MVSS-Net is not re-run and left out)",
         ("released", "pscc_net/released"),
         _predictions,
-        _grid(*_SHOWN),
+        figures.grid_of(*_SHOWN),
     ),
 )
 
@@ -510,6 +509,4 @@ JUDGES: dict[str, Judge] = {
     "C26": unjudged("needs learning curves over the number of training samples"),
 }
 
-CLAIMS = tuple(
-    Claim(**row, judge=JUDGES.get(row["id"].split("-")[1])) for row in tables.claims(PAPER)
-)
+CLAIMS = listed(PAPER, JUDGES)
