@@ -255,11 +255,11 @@ def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str
 def recipe(job: Job, name: str) -> Recipe:
     """What a stand-in is forged by for a job; a piece of training images is of its own."""
     profile, stand_in = job.profile, standins.stand_in(name)
-    if stand_in.part == "train":  # a sample depends on recipe and number alone
-        own = job.recipe("train")
-        wanted = round(profile.test_count * stand_in.count_factor)
-        return replace(own, count=min(own.count, wanted))
-    return stand_in.recipe(profile.sources, profile.test_count, profile.size_px)
+    made = stand_in.recipe(profile.sources, profile.test_count, profile.size_px)
+    if stand_in.part != "train":
+        return made
+    own = job.recipe("train")  # a sample depends on recipe and number alone
+    return replace(own, count=min(own.count, made.count))
 
 
 def _forged(job: Job, name: str) -> ForgedSet:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import figures, tables
+from .. import figures, registry, tables
 from ..claims import (
     Judge,
     above,
@@ -26,7 +26,7 @@ from ..claims import (
     waiting,
 )
 from ..distortions import CORRELATION_PX, DISTORTIONS
-from ..registry import Run, Source, figure
+from ..registry import Run, Source
 from ..resampling import DRAWS, Missing
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Sources
@@ -423,7 +423,7 @@ def _draw_confusion(data: dict[str, Any]) -> Any:
     return figure
 
 
-_figure = partial(figure, PAPER)
+_figure = partial(registry.figure, PAPER)
 
 
 FIGURES = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import figures, tables
+from .. import figures, registry, tables
 from ..claims import (
     FAILED,
     HELD,
@@ -23,7 +23,7 @@ from ..claims import (
     steadier,
     unjudged,
 )
-from ..registry import Run, Source, figure, run_id
+from ..registry import Run, Source, run_id
 from ..standins import DEGRADATIONS
 from ..tables import Sources
 
@@ -415,9 +415,7 @@ def _points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([first, rng.choice(outside, 1)])
 
 
-_figure = partial(figure, PAPER)
-
-
+_figure = partial(registry.figure, PAPER)
 _OWN, _BOTH = (f"{PAPER}/released",), (f"{PAPER}/released", "mantranet/released")
 _MASKS = figures.grid_of("image", "mask", "mask4", "mask3", "mask2", "mask1")
 _COMPARED = figures.grid_of("image", "mask", "ManTra-Net", "PSCC-Net")

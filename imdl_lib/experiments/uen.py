@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import figures, tables
+from .. import figures, registry, tables
 from ..claims import (
     FAILED,
     HELD,
@@ -25,7 +25,7 @@ from ..claims import (
     waiting,
 )
 from ..profiles import STANDARD
-from ..registry import Run, Source, figure, run_id
+from ..registry import Run, Source, run_id
 from ..tables import Sources
 
 PAPER = "uen"
@@ -348,9 +348,7 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     return shown | {n: m[:, 0].numpy().astype(np.float16) for n, m in columns.items()}
 
 
-_figure = partial(figure, PAPER)
-
-
+_figure = partial(registry.figure, PAPER)
 _NOISY = tuple(f"nist-{short}-{n}" for short, _ in SETTINGS.values() for n in NOISE)
 _SHOWN = ("image", "mask", "PSCC-Net", "coarse", "refined", "sigma^2", "U^p")
 
