@@ -25,6 +25,7 @@ module only ever needs those before it::
     jobs, train            a run's network, files and weights; one loop
     traces, responses      one row per image: of trace extractors, of correlation modules
     uncertainty            the same of maps that say how unsure a network is
+    real_log               every look at a real test set, written down
     evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out
     pictures               what figures show of trained networks

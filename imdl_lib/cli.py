@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data = typer.Typer(no_args_is_help=True, help="Photos and test sets: what there is, get, check.")
 app.add_typer(data, name="data")
 
-ProfileName = Annotated[str, typer.Option("--profile", help="quick, standard or paper")]
+ProfileName = Annotated[str, typer.Option("--profile", help="quick, standard, next or paper")]
 PaperName = Annotated[str, typer.Option("--paper", help="a paper's id, such as mantranet")]
 CAUTION = (
     "This map is a statistical hint, not evidence: it can mark untouched pixels and miss "

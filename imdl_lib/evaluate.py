@@ -11,7 +11,18 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files, jobs, metrics, responses, standins, traces, train, uncertainty
+from . import (
+    datasets,
+    files,
+    jobs,
+    metrics,
+    real_log,
+    responses,
+    standins,
+    traces,
+    train,
+    uncertainty,
+)
 from .batch import Prediction
 from .distortions import distort
 from .forge import ForgedSet, forge
@@ -94,6 +105,7 @@ def score(job: Job, progress: bool = True) -> dict[str, str]:
     model = train.load(job)
     for name in tqdm(stale, desc=f"scoring {job.run.id}", disable=not progress or None):
         scored = score_set(model, job, name)
+        _log(job, name, scored)
         rows.append(pd.DataFrame(scored.rows).assign(set=name))
         pooled.append(pd.DataFrame(scored.pooled).assign(set=name))
     _write(job, "per_image.csv", rows)
@@ -116,6 +128,13 @@ class Scored:
 
     rows: list[dict[str, Any]]
     pooled: list[dict[str, Any]]
+
+
+def _log(job: Job, name: str, scored: Scored) -> None:
+    """Real sets never choose: that they were looked at is written down, whatever came out."""
+    if real_log.is_real(name) and job.profile.name in real_log.PROFILES:
+        about = (job.run.id, job.seed, job.identity, job.profile.name)
+        real_log.append(real_log.line(*about, name, scored.rows, scored.pooled))
 
 
 def score_set(model: nn.Module, job: Job, name: str) -> Scored:

@@ -1,6 +1,6 @@
 """How much of everything: one flat record per profile, nothing else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import RegistryError
 
@@ -74,6 +74,9 @@ STANDARD = Profile(
     precision="auto",
 )
 
+# Where a new recipe's runs wait until those of a whole paper replace the published ones at once.
+NEXT = replace(STANDARD, name="next")
+
 PAPER = Profile(
     name="paper",
     sources=("dresden",),
@@ -96,7 +99,7 @@ PAPER = Profile(
     precision="auto",
 )
 
-PROFILES = {profile.name: profile for profile in (QUICK, STANDARD, PAPER)}
+PROFILES = {profile.name: profile for profile in (QUICK, STANDARD, NEXT, PAPER)}
 
 
 def profile(name: str) -> Profile:

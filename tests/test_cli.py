@@ -16,7 +16,7 @@ from imdl_lib.registry import Run
 
 KEYS = {"id", "paper", "kind", "number", "caption", "state", "files"}
 NO_PROFILE = (
-    "imdl: There is no profile 'smoke'. Choose from quick, standard, paper; "
+    "imdl: There is no profile 'smoke'. Choose from quick, standard, next, paper; "
     "quick is a first look, standard makes the committed results.\n"
 )
 

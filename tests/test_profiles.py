@@ -1,4 +1,4 @@
-"""The three profiles, and what a wrong name is told."""
+"""The profiles, and what a wrong name is told."""
 
 from dataclasses import replace
 
@@ -10,17 +10,21 @@ from imdl_lib.errors import RegistryError
 EVERY = pytest.mark.parametrize("profile", profiles.PROFILES.values(), ids=lambda p: p.name)
 
 
-def test_three_profiles_by_name():
-    assert list(profiles.PROFILES) == ["quick", "standard", "paper"]
+def test_profiles_by_name():
+    assert list(profiles.PROFILES) == ["quick", "standard", "next", "paper"]
     for name in profiles.PROFILES:
         assert profiles.profile(name).name == name
+
+
+def test_next_differs_from_standard_by_its_name_alone():
+    assert replace(profiles.NEXT, name="standard") == profiles.STANDARD
 
 
 def test_unknown_profile():
     with pytest.raises(RegistryError) as error:
         profiles.profile("smoke")
     assert str(error.value) == (
-        "There is no profile 'smoke'. Choose from quick, standard, paper; "
+        "There is no profile 'smoke'. Choose from quick, standard, next, paper; "
         "quick is a first look, standard makes the committed results."
     )
 
