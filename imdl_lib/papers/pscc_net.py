@@ -165,22 +165,12 @@ class Masks(nn.Module):
         for scale, width, r in zip(SCALES, channels, FOLDS, strict=True):
             self.add_module(f"getmask{scale}", SCCM(width, r, config))
 
-    def resampled(self, features: list[Tensor]) -> list[Tensor]:
-        """Features at fixed sizes, so that cost and scale do not grow with the image."""
-        if self.config.size_px is None:
-            return features
-        sides = [self.config.size_px >> number for number in range(len(features))]
-        return [
-            x if x.shape[2:] == (side, side) else resize(x, (side, side))
-            for x, side in zip(features, sides, strict=True)
-        ]
-
     def forward(self, features: list[Tensor]) -> dict[int, Float[Tensor, "B 1 h w"]]:
         r"""Mask logits by scale.
 
         .. math:: M_{n-1} = f_{n-1}(\tau(M_n) \cdot F_{n-1})                         (eq. 1)
         """
-        return self._until(self.config.last_scale, self.resampled(features))
+        return self._until(self.config.last_scale, features)
 
     def _until(self, last: int, features: list[Tensor]) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
@@ -196,7 +186,6 @@ class Masks(nn.Module):
 
     def correlated(self, features: list[Tensor]) -> tuple[Tensor, dict[int, Tensor]]:
         """Z at the finest scale, from which its mask is read, and the masks before it."""
-        features = self.resampled(features)
         found = self._until(2, features)
         return self.getmask1.correlated(self._gated(features, 1, found)), found
 
@@ -238,9 +227,19 @@ class Model(nn.Module):
         self.masks = Masks(config, light.channels)
         self.head = DetectionHead(light.channels)
 
+    def resampled(self, features: list[Tensor]) -> list[Tensor]:
+        """Features as masks and head take them: at sizes that do not grow with the image."""
+        if self.config.size_px is None:
+            return features
+        sides = [self.config.size_px >> number for number in range(len(features))]
+        return [
+            x if x.shape[2:] == (side, side) else resize(x, (side, side))
+            for x, side in zip(features, sides, strict=True)
+        ]
+
     def embed(self, image: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, dict[str, Tensor]]:
         """What the finest mask is read from, on which others may build, and the masks before it."""
-        z, logits = self.masks.correlated(self.backbone(image))
+        z, logits = self.masks.correlated(self.resampled(self.backbone(image)))
         return z, {f"logits{scale}": x.float() for scale, x in logits.items()}
 
     def read(self, z: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 1 h w"]:
@@ -250,8 +249,9 @@ class Model(nn.Module):
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """A mask for images of any size, all masks at their own scales, the image's score."""
         features = self.backbone(image)
-        logits = self.masks(features)
-        classes = self.head(features).float()
+        shared = self.resampled(features)
+        logits = self.masks(shared)
+        classes = self.head(shared).float()
         masks = {f"mask{scale}": x.float().sigmoid() for scale, x in logits.items()}
         finest = resize(masks[f"mask{self.config.last_scale}"], image.shape[2:])
         maps = {"feat4": features[3], "class_logits": classes, **masks}
@@ -395,13 +395,6 @@ DEPARTURES = (
         "ImageNet where names match: stem, first stage and first modules",
         "from scratch",
         "those weights are not at hand offline; `hrnet.renamed` reads them where they are",
-    ),
-    Departure(
-        "features of the score",
-        "resampled at the end of the top-down path (sec. IV-A3)",
-        "the head takes them as they are",
-        "as released",
-        "the published weights of the head need it; the score's scale grows with the image",
     ),
     Departure(
         "training data",
