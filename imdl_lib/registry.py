@@ -18,6 +18,21 @@ VERDICTS = (
 )
 
 
+BLIND = tuple(  # runs of the maps that know nothing of forgeries, whatever the paper
+    f"blind/{name}"
+    for name in (
+        "centre",
+        "deviation",
+        "inverse-deviation",
+        "high-pass",
+        "inverse-high-pass",
+        "saliency",
+        "features",
+        "mean-mask",
+    )
+)
+
+
 @dataclass(frozen=True)
 class Run:
     """One network, trained and scored."""

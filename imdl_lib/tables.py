@@ -1,7 +1,7 @@
 """Stored rows and published numbers in, a filled table out; nothing is computed twice."""
 
 import textwrap
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from . import datasets, files, paths
 from .errors import DataError
-from .registry import Cell, Source, Table
+from .registry import BLIND, Cell, Source, Table
 
 COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "why")
 
@@ -42,12 +42,18 @@ def seed_folders(profile: str, run: str) -> list[Path]:
 
 def rows(profile: str, run: str, name: str = "per_image") -> pd.DataFrame:
     """A run's stored rows over all seeds, with a ``seed`` column; empty where it has none."""
+    files_of = [(folder, folder / f"{name}.csv") for folder in seed_folders(profile, run)]
     frames = [
-        pd.read_csv(folder / f"{name}.csv", dtype={"image": str}).assign(seed=folder.name)
-        for folder in seed_folders(profile, run)
-        if (folder / f"{name}.csv").exists()
+        _read(path, (path.stat().st_mtime_ns, path.stat().st_size)).assign(seed=folder.name)
+        for folder, path in files_of
+        if path.exists()
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["set", "seed"])
+
+
+@lru_cache(maxsize=64)  # a table asks for the same rows cell by cell
+def _read(path: Path, version: tuple[int, int]) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"image": str})
 
 
 def scored(profile: str, run: str, set: str, column: str) -> pd.DataFrame:
@@ -86,6 +92,23 @@ def per_seed(profile: str, source: Source) -> np.ndarray:
         return np.array([])
     by_set = found[chosen(found, source)].groupby(["seed", "set"])[source.column].mean()
     return source.scale * by_set.groupby("seed").mean().to_numpy()
+
+
+def best_blind(profile: str, set: str, column: str) -> tuple[str, float] | None:
+    """The best blind control (`baselines.blind`) on a set, by a column where more is better.
+
+    What does not exceed it has not been shown to look at the image.
+
+    Args:
+        set: its name, or ``<name>/*`` for the mean over the sets below.
+        column: as in ``Source``, such as ``pixel_auc`` or ``pixel_f1_best_per_set``.
+    Returns:
+        its run's id and its mean over the set, as stored (in [0, 1]); None where no control has
+        rows of the set.
+    """
+    found = {run: per_seed(profile, Source(run, set, column, 1.0)) for run in BLIND}
+    means = {run: float(np.nanmean(v)) for run, v in found.items() if np.isfinite(v).any()}
+    return max(means.items(), key=lambda one: one[1]) if means else None
 
 
 def in_set(names: pd.Series, wanted: str) -> pd.Series:

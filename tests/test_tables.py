@@ -1,5 +1,7 @@
 """Tables from synthetic rows: what fills a cell, what is said of an empty one, what has moved."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,6 +77,30 @@ def test_values_of_a_record_and_of_a_whole_set(scored):
     assert np.isnan(tables.per_seed("standard", source("run", "classes"))).all()
     pooled = source("one", "pixel_f1_best_per_set")
     assert tables.per_seed("standard", pooled) == pytest.approx([30, 30])
+
+
+def test_the_best_blind_control(store):
+    """Each column has its own best one; what is undefined, of another set or absent never wins."""
+    sets = {"set": ["one", "one", "two/x", "two/y"], "image": [*"0101"]}
+    auc = {"centre": [0.7, 0.6, 0.4, 0.2], "high-pass": [0.9, 0.3, 0.8, 0.1]}
+    f1 = {"centre": [0.1] * 4, "high-pass": [0.2] * 4, "saliency": [np.nan] * 4}
+    for name, best in f1.items():
+        rows = sets | {"pixel_auc": auc.get(name, [np.nan] * 4), "pixel_f1_at_half": best}
+        pooled = {"set": ["one"], "pixel_f1_best_per_set": [len(name) / 100]}
+        store("standard", f"blind/{name}", rows, pooled=pooled)
+    best = partial(tables.best_blind, "standard")
+    assert best("one", "pixel_auc") == ("blind/centre", pytest.approx(0.65))
+    assert best("two/*", "pixel_auc") == ("blind/high-pass", pytest.approx(0.45))
+    assert best("one", "pixel_f1_at_half") == ("blind/high-pass", pytest.approx(0.2))
+    assert best("one", "pixel_f1_best_per_set") == ("blind/high-pass", pytest.approx(0.09))
+    assert best("three", "pixel_auc") is None
+    assert tables.best_blind("quick", "one", "pixel_auc") is None
+
+
+def test_rows_that_were_scored_anew_are_read_anew(store):
+    for value in (0.5, 0.75):
+        store("standard", RUN, {"set": ["one"], "image": ["0"], "pixel_auc": [value]})
+        assert tables.rows("standard", RUN)["pixel_auc"].tolist() == [value]
 
 
 def test_an_unfinished_run_has_no_rows(store, workplace):
