@@ -24,6 +24,11 @@ Regions = UInt8[np.ndarray, "S S"]  # 0 = pristine, 1, 2 … = the manipulated r
 Mask = Bool[np.ndarray, "S S"]
 
 
+def versions() -> list[int]:
+    """The versions of all that decides what a recipe forges."""
+    return [VERSION, manipulations.VERSION, cameras.VERSION]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that decides the samples of a set."""
@@ -43,8 +48,7 @@ class Recipe:
     @property
     def key(self) -> str:
         """Hash that names the set in the cache."""
-        versions = [VERSION, manipulations.VERSION, cameras.VERSION]
-        text = json.dumps([versions, asdict(self)], sort_keys=True)
+        text = json.dumps([versions(), asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from . import kinds
 from .profiles import Profile
 
 VERDICTS = (
@@ -82,8 +83,8 @@ class Run:
 def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> str:
     """Hash of all that a run and a profile say of its weights, but of no source text.
 
-    What the code behind a kind or an operation does is not in it: who alters that, raises
-    ``Run.version``.
+    What a forged sample rests on is in it by its versions, for runs that are trained. Who alters
+    something else that decides what is learned, raises ``Run.version``.
     """
     start = identity(runs[run.init_from], profile, seed, runs) if run.init_from else None
     decides = {
@@ -96,6 +97,8 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "seed": seed,
         "version": run.version,
     }
+    if run.is_trained:
+        decides["forging"] = kinds.versions()
     later = {name: getattr(run, name) for name in ("chosen_on", "trained_on", "label_noise")}
     decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from imdl_lib import kinds
 from imdl_lib.profiles import Profile
 from imdl_lib.registry import VERDICTS, Claim, Figure, Run, Table, Verdict, identity
 
@@ -38,10 +39,11 @@ def of(run: Run, profile: Profile = PROFILE, seed: int = 0, base: Run = BASE) ->
     return identity(run, profile, seed, {base.id: base, run.id: run})
 
 
-def test_identity_is_stable():
+def test_identity_is_stable(monkeypatch):
     """Pinned: a change here makes every committed result stale."""
-    assert of(RUN) == of(RUN) == "69e371d1396525c9"
-    assert of(STARTED) == "e9f3d66454ce6b71"
+    monkeypatch.setattr(kinds, "versions", lambda: [2, 1, 1])
+    assert of(RUN) == of(RUN) == "b49c93726b7442c4"
+    assert of(STARTED) == "be78421c9eaeb982"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,15 @@ def test_identity_follows_the_schedule(change):
 )
 def test_identity_ignores_the_rest_of_a_profile(change):
     assert of(RUN, replace(PROFILE, **change)) == of(RUN)
+
+
+def test_identity_follows_the_forging_version_of_what_is_trained(monkeypatch):
+    """What needs no weights of its own is scored anew where its sets are forged otherwise."""
+    plain = replace(RUN, kinds=())
+    before = of(RUN), of(STARTED), of(replace(STARTED, kinds=())), of(plain)
+    monkeypatch.setattr(kinds, "VERSION", kinds.VERSION + 1)
+    after = of(RUN), of(STARTED), of(replace(STARTED, kinds=())), of(plain)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, True]
 
 
 def test_only_long_runs_follow_the_released_budget():
