@@ -6,6 +6,8 @@ flip a map and by which pixels count. Here each choice has its own name:
 ====================  ========================================================================
 ``at_half``           a pixel or image is called manipulated where its score is above 0.5
 ``at_set_eer``        ... where it reaches the score at which the data set's FPR equals its FNR
+``at_forged_area``    the highest pixels of an image are called, as many as are manipulated
+``at_half_recall``    the highest threshold that finds half of an image's manipulated pixels
 ``best_per_image``    the best threshold of each image, known only with its ground truth
 ``best_per_set``      the one best threshold of a data set, known only with its ground truth
 ``per_image``         one value per image, to be averaged over images by the caller
@@ -20,6 +22,7 @@ manipulated pixels has no best F1. Callers drop NaNs and print how many there we
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -31,6 +34,7 @@ from . import roc
 from .roc import Maps, Masks, ScoreCounts
 
 CALIBRATION_BINS = 10
+TOLERANCE_PX = 3  # how far a predicted border may lie from a true one, along rows and columns
 PerImage = Float[Tensor, " B"]
 Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]
 Labels = Bool[np.ndarray, " N"]  # True = manipulated image
@@ -98,6 +102,48 @@ def pixel_auc_per_image(prob: Maps, mask: Masks, valid: Masks | None = None) -> 
     tensor([0.7500])
     """
     return _per_image(roc.auc, prob, mask, valid)
+
+
+def pixel_fpr_at_half_recall(prob: Maps, mask: Masks, valid: Masks | None = None) -> PerImage:
+    """Share of each image's pristine pixels called when half of the manipulated ones are found.
+
+    The highest threshold that reaches them; a constant map has 1. NaN where all pixels are of one
+    class.
+
+    >>> prob = torch.tensor([[[[0.9, 0.6, 0.8, 0.1]]]])
+    >>> pixel_fpr_at_half_recall(prob, torch.tensor([[[[False, True, False, False]]]]))
+    tensor([0.6667])
+    """
+    return _per_image(partial(roc.fpr_at_tpr, tpr=0.5), prob, mask, valid)
+
+
+def boundary_f1_at_half(prob: Maps, mask: Masks, tolerance_px: int = TOLERANCE_PX) -> PerImage:
+    r"""F1 of each image's borders of regions, at threshold 0.5.
+
+    .. math:: F_1 = 2PR / (P + R)
+
+    P is the share of the predicted border that lies within ``tolerance_px`` of the true one, R
+    the share of the true one so near the predicted. A border is the pixels of a region that have
+    a neighbour outside it; the frame of the image makes none. 0 where only one of the two has a
+    border; NaN where neither has.
+
+    >>> prob, mask = torch.tensor([[[[0.9, 0.9, 0.1]]]]), torch.tensor([[[[True, False, False]]]])
+    >>> boundary_f1_at_half(prob, mask, 0), boundary_f1_at_half(prob, mask, 1)
+    (tensor([0.]), tensor([1.]))
+    """
+    roc.validate_maps(prob, mask, None)
+    return _boundary_f1(prob > 0.5, mask, tolerance_px)
+
+
+def boundary_f1_at_forged_area(
+    prob: Maps, mask: Masks, tolerance_px: int = TOLERANCE_PX
+) -> PerImage:
+    """`boundary_f1_at_half` with as many pixels called as are manipulated, the highest.
+
+    It needs the ground truth, and says where borders lie even of a map that never reaches 0.5.
+    """
+    roc.validate_maps(prob, mask, None)
+    return _boundary_f1(highest(prob, mask), mask, tolerance_px)
 
 
 def calibration_error_per_image(prob: Maps, mask: Masks) -> PerImage:
@@ -234,10 +280,17 @@ def ignore_border(mask: Masks, radius_px: int) -> Masks:
     >>> ignore_border(torch.tensor([[[[True, True, False, False]]]]), 1)
     tensor([[[[ True, False, False,  True]]]])
     """
-    size, classes = 2 * radius_px + 1, torch.cat([mask, ~mask], 1).float()
-    wide = F.max_pool2d(classes, (1, size), 1, (0, radius_px))
-    near = F.max_pool2d(wide, (size, 1), 1, (radius_px, 0))
-    return ~near.bool().all(1, keepdim=True)
+    return ~_near(torch.cat([mask, ~mask], 1), radius_px).all(1, keepdim=True)
+
+
+def highest(prob: Maps, mask: Masks) -> Masks:
+    """The highest pixels of each map, as many as are manipulated; of equals the first.
+
+    >>> highest(torch.tensor([[[[0.2, 0.4, 0.3]]]]), torch.tensor([[[[True, True, False]]]]))
+    tensor([[[[False,  True,  True]]]])
+    """
+    ranks = prob.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1)
+    return (ranks < mask.flatten(1).sum(1, keepdim=True)).view_as(mask)
 
 
 # Count
@@ -254,6 +307,21 @@ def _confusion(called: Tensor, mask: Tensor, valid: Tensor | None) -> tuple[Tens
 
 def _f1(tp: Tensor, fp: Tensor, fn: Tensor) -> Tensor:
     return 2 * tp / (2 * tp + fp + fn)
+
+
+def _near(marked: Bool[Tensor, "B C H W"], radius_px: int) -> Bool[Tensor, "B C H W"]:
+    """Pixels that have a marked one within a square."""
+    size = 2 * radius_px + 1
+    wide = F.max_pool2d(marked.float(), (1, size), 1, (0, radius_px))
+    return F.max_pool2d(wide, (size, 1), 1, (radius_px, 0)).bool()
+
+
+def _boundary_f1(called: Masks, mask: Masks, tolerance_px: int) -> PerImage:
+    ours, true = (region & _near(~region, 1) for region in (called, mask))
+    near = ours & _near(true, tolerance_px), true & _near(ours, tolerance_px)
+    hit, found, n_ours, n_true = (a.flatten(1).sum(1) for a in (*near, ours, true))
+    f1 = 2 * hit * found / (hit * n_true + found * n_ours)
+    return f1.where(hit > 0, 0.0).where(n_ours + n_true > 0, math.nan)
 
 
 def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None) -> Tensor:

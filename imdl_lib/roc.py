@@ -197,6 +197,14 @@ def tpr_at_fpr(positive: Counts, negative: Counts, fpr: float) -> float:
     return float(true[false <= fpr].max(initial=0.0))
 
 
+def fpr_at_tpr(positive: Counts, negative: Counts, tpr: float) -> float:
+    """FPR of the highest threshold whose TPR is at least ``tpr``; NaN for one class."""
+    if one_class(positive, negative):
+        return math.nan
+    false, true = rates(positive, negative)
+    return float(false[np.argmax(true >= tpr)])
+
+
 def ratio(numerator: float | np.generic, denominator: float | np.generic | int) -> float:
     """Quotient as a float; NaN where the denominator is 0.
 

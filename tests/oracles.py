@@ -43,6 +43,34 @@ def far_from_border(mask: np.ndarray, radius_px: int) -> np.ndarray:
     return alike
 
 
+def border(region: np.ndarray) -> list[tuple[int, int]]:
+    """Pixels of a region with one of eight neighbours, inside the image, that is not of it."""
+    height, width = region.shape
+    found = []
+    for row, column in np.argwhere(region):
+        rows = range(max(0, row - 1), min(height, row + 2))
+        columns = range(max(0, column - 1), min(width, column + 2))
+        if not all(region[r, c] for r in rows for c in columns):
+            found.append((row, column))
+    return found
+
+
+def boundary_f1(called: np.ndarray, mask: np.ndarray, tolerance_px: int) -> float:
+    """F1 of border pixels, each held against every pixel of the other border."""
+    ours, true = border(called), border(mask)
+    if not ours and not true:
+        return float("nan")
+    if not ours or not true:
+        return 0.0
+
+    def near(pixel: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+        return any(max(abs(pixel[0] - r), abs(pixel[1] - c)) <= tolerance_px for r, c in others)
+
+    precision = sum(near(pixel, true) for pixel in ours) / len(ours)
+    recall = sum(near(pixel, ours) for pixel in true) / len(true)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 def same(first: Forged, second: Forged) -> bool:
     """Whether two forged samples are alike in every pixel."""
     arrays = [(first.image, second.image), (first.regions, second.regions)]

@@ -16,7 +16,9 @@ PER_IMAGE = (
     metrics.pixel_iou_at_half,
     metrics.pixel_f1_best_per_image,
     metrics.pixel_auc_per_image,
+    metrics.pixel_fpr_at_half_recall,
 )
+BOUNDARY = (metrics.boundary_f1_at_half, metrics.boundary_f1_at_forged_area)
 PER_SET = (
     metrics.image_auc,
     metrics.image_f1_at_half,
@@ -85,6 +87,21 @@ def test_auc_equals_pairs_and_sklearn(maps):
         assert auc.item() == pytest.approx(roc_auc_score(truth, score), abs=1e-6)
 
 
+def test_false_alarms_at_half_recall_equal_trying_every_threshold(maps):
+    found = metrics.pixel_fpr_at_half_recall(*maps)
+    for fpr, (score, truth) in zip(found, kept(*maps), strict=True):
+        rates = (oracles.error_rates(score, truth, threshold) for threshold in score)
+        assert fpr.item() == pytest.approx(min(f for f, missed in rates if missed <= 0.5), abs=1e-6)
+
+
+def test_false_alarms_of_one_class_or_of_a_constant_map():
+    prob, mask = one_map([0.1, 0.9], [True, True])
+    assert metrics.pixel_fpr_at_half_recall(prob, mask).isnan().all()
+    assert metrics.pixel_fpr_at_half_recall(prob, ~mask).isnan().all()
+    constant = one_map([0.4] * 3, [True, False, False])
+    assert metrics.pixel_fpr_at_half_recall(*constant).item() == 1
+
+
 @pytest.mark.parametrize("level", [0.0, 0.3, 0.5, 1.0])
 def test_auc_of_a_constant_map_is_a_half(level):
     prob, mask = one_map([level] * 5, [True, False, False, True, False])
@@ -131,6 +148,53 @@ def test_nothing_that_counts_is_nan(metric, maps):
 def test_a_batch_is_its_images_one_by_one(metric, maps):
     alone = [metric(*(part[i : i + 1] for part in maps)) for i in range(3)]
     assert torch.equal(metric(*maps), torch.cat(alone))
+
+
+# Borders
+
+
+@pytest.mark.parametrize("tolerance_px", [0, 1, 3, 40])
+def test_boundary_f1_equals_measuring_every_distance(tolerance_px):
+    rng = np.random.default_rng(3)
+    for _ in range(8):
+        mask, called = np.zeros((2, 13, 17), bool)
+        for region in (mask, called):
+            for top, left, height, width in rng.integers((0, 0, 1, 1), (12, 15, 8, 9), (2, 4)):
+                region[top : top + height, left : left + width] = True
+        pair = torch.from_numpy(called)[None, None].float(), torch.from_numpy(mask)[None, None]
+        found = metrics.boundary_f1_at_half(*pair, tolerance_px).item()
+        slow = oracles.boundary_f1(called, mask, tolerance_px)
+        assert found == pytest.approx(slow, abs=1e-6, nan_ok=True)
+
+
+def test_boundary_f1_by_hand():
+    """A square of 4 px, called one px too far to the right: 6 of 12 border pixels agree."""
+    mask = torch.zeros(1, 1, 9, 9, dtype=torch.bool)
+    mask[..., 2:6, 2:6] = True
+    prob = mask.float().roll(1, 3)
+    assert metrics.boundary_f1_at_half(prob, mask, 0).item() == pytest.approx(6 / 12)
+    assert metrics.boundary_f1_at_half(prob, mask, 1).item() == 1
+    assert metrics.boundary_f1_at_half(0.4 * prob, mask, 1).item() == 0
+    assert metrics.boundary_f1_at_forged_area(0.4 * prob, mask, 1).item() == 1
+
+
+@pytest.mark.parametrize("metric", BOUNDARY)
+def test_regions_without_a_border(metric):
+    """Nothing, and everything, has none; a border on one side alone is missed or phantom."""
+    prob, half = torch.full((1, 1, 2, 4), 0.1), torch.zeros(1, 1, 2, 4, dtype=torch.bool)
+    half[..., :2] = True
+    none = torch.zeros_like(half)
+    assert metric(prob, none).isnan().all()
+    assert metric(1 - prob, ~none).isnan().all()
+    assert metrics.boundary_f1_at_half(1 - prob, half).item() == 0
+    assert metrics.boundary_f1_at_half(half.float(), none).item() == 0
+
+
+@pytest.mark.parametrize("metric", BOUNDARY)
+def test_a_batch_of_borders_is_its_images_one_by_one(metric, maps):
+    prob, mask, _ = maps
+    alone = [metric(prob[i : i + 1], mask[i : i + 1]) for i in range(3)]
+    assert torch.equal(metric(prob, mask), torch.cat(alone))
 
 
 # Pixels, pooled
@@ -285,11 +349,21 @@ def test_ignored_border_is_where_both_classes_are_near(radius_px):
     assert np.array_equal(valid[0, 0].numpy(), oracles.far_from_border(mask, radius_px))
 
 
+def test_as_many_pixels_as_are_forged():
+    prob = torch.tensor([[[[0.1, 0.4, 0.2, 0.3]]], [[[0.9, 0.8, 0.7, 0.6]]]])
+    mask = torch.tensor([[[[1, 1, 0, 0]]], [[[0, 0, 0, 0]]]]).bool()
+    found = metrics.highest(prob, mask)
+    assert found.flatten().tolist() == [0, 1, 0, 1, 0, 0, 0, 0]
+    level = metrics.highest(torch.full((1, 1, 1, 4), 0.5), mask[:1])
+    assert level.flatten().tolist() == [1, 1, 0, 0]
+
+
 def test_every_metric_validates():
     prob, mask = one_map([-0.1, 0.9], [True, False])
     scores, labels = np.array([-0.1, 0.9]), np.array([True, False])
     counts = metrics.ScoreCounts()
-    calls = [(metric, (prob, mask)) for metric in (*PER_IMAGE, metrics.negate_when_mostly_forged)]
+    calls = [(metric, (prob, mask)) for metric in PER_IMAGE + BOUNDARY]
+    calls += [(metrics.negate_when_mostly_forged, (prob, mask))]
     calls += [(metric, (scores, labels)) for metric in PER_SET]
     calls += [(metrics.pixel_f1_at_set_eer, (prob, mask, counts)), (counts.add, (prob, mask))]
     for metric, arguments in calls:

@@ -324,7 +324,7 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     """Samples with the most wrong pixels of each kind in the coarse map, each sample once."""
     import torch
 
-    from .. import evaluate, pictures, train, uncertainty
+    from .. import evaluate, metrics, pictures, train, uncertainty
     from ..backbones.hrnet import resize
 
     forged = pictures.packaged(CASIA, 48)
@@ -332,7 +332,7 @@ def _predictions(profile_name: str) -> dict[str, Any]:
     mask = torch.from_numpy(forged.regions[:] > 0)[:, None]
     maps = {name: resize(found.maps[name], mask.shape[2:]) for name in found.maps}
     coarse = maps["mu"].sigmoid()
-    wrong = uncertainty.kinds_of_error(uncertainty.highest(coarse, mask), mask)
+    wrong = uncertainty.kinds_of_error(metrics.highest(coarse, mask), mask)
     sizes = {kind: pixels.flatten(1).sum(1) for kind, pixels in wrong.items()}
     ranks = {kind: size.argsort(descending=True).tolist() for kind, size in sizes.items()}
     order: list[int] = []
