@@ -24,7 +24,8 @@ module only ever needs those before it::
     profiles, registry     how much of everything; what a run, table, figure, claim is
     jobs, train            a run's network, files and weights; one loop
     traces, responses      one row per image: of trace extractors, of correlation modules
-    uncertainty            the same of maps that say how unsure a network is
+    uncertainty, scales    the same of maps that say how unsure a network is; of coarser masks
+    recalls                the same of images with several regions
     real_log               every look at a real test set, written down
     evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out

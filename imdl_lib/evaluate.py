@@ -17,7 +17,9 @@ from . import (
     jobs,
     metrics,
     real_log,
+    recalls,
     responses,
+    scales,
     standins,
     traces,
     train,
@@ -198,11 +200,14 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
         columns = _columns(prob, mask)
         if "entropy" in prediction.maps:
             columns |= uncertainty.columns(prediction, mask)
+        if scales.shown(prediction.maps):
+            columns |= scales.columns(prediction.maps, mask)
         for i, sample in enumerate(group):
             row = {name: float(column[i]) for name, column in columns.items()}
             share = float((sample.regions > 0).mean())
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
             row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
+            row["p99_of_map"] = float(prob[i].quantile(0.99))
             rows.append(row | _recalls(model, prob[i, 0], sample))
     return Scored(rows, [_pooled(counts, rows)] if rows else [])
 
@@ -225,37 +230,28 @@ def _columns(
         "pixel_auc_negated": metrics.pixel_auc_per_image(negated, mask),
         "pixel_f1_at_half": metrics.pixel_f1_at_half(prob, mask).where(forged, torch.nan),
         "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image(prob, mask),
+        "pixel_fpr_at_half_recall": metrics.pixel_fpr_at_half_recall(prob, mask),
+        "boundary_f1_at_half": metrics.boundary_f1_at_half(prob, mask).where(forged, torch.nan),
+        "boundary_f1_at_forged_area": metrics.boundary_f1_at_forged_area(prob, mask),
     }
 
 
 def _recalls(model: nn.Module, prob: Float[Tensor, "H W"], sample: Sample) -> dict[str, float]:
-    """Recall of two regions: of the less and the more found one, of both, and of each alone.
+    """Recall of several regions together; of the two halves' regions each alone besides."""
+    found = recalls.of_regions(prob.numpy(), sample.regions)
+    return found | _alone(model, sample) if sample.kind == "two_regions" else found
 
-    The threshold marks as many pixels of the map as are forged. Alone means in the half of the
-    image that holds the region: the region of interest of sec. 5.4. Both regions are seen alone,
-    since the one that was found less would gain by chance.
+
+def _alone(model: nn.Module, sample: Sample) -> dict[str, float]:
+    """Recall of two regions, each in the half of the image that holds it (ManTra-Net, sec. 5.4).
+
+    Both are seen, since the one that was found less would gain by chance.
     """
-    if sample.regions.max() < 2:
-        return {}
-    middle = sample.image.shape[1] // 2
-    together, alone = [], []
+    middle, found = sample.image.shape[1] // 2, []
     for number, half in ((1, np.s_[:, :middle]), (2, np.s_[:, middle:])):
-        together.append(_recall(prob.numpy(), sample.regions, number))
-        crop = predict(model, sample.image[half][None]).prob
-        alone.append(_recall(crop[0, 0].numpy(), sample.regions[half], number))
-    return {
-        "recall_least": min(together),
-        "recall_most": max(together),
-        "recall_mean": float(np.mean(together)),
-        "recall_mean_alone": float(np.mean(alone)),
-    }
-
-
-def _recall(prob: np.ndarray, regions: np.ndarray, number: int) -> float:
-    chosen = regions == number
-    if not chosen.any():
-        return float("nan")
-    return float((prob[chosen] > np.quantile(prob, 1 - (regions > 0).mean())).mean())
+        crop = predict(model, sample.image[half][None]).prob[0, 0].numpy()
+        found.append(recalls.of_region(crop, sample.regions[half], number))
+    return {"recall_mean_alone": float(np.mean(found))}
 
 
 def _pooled(counts: metrics.ScoreCounts, rows: list[dict[str, Any]]) -> dict[str, Any]:

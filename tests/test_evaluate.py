@@ -21,13 +21,18 @@ MASK_COLUMNS = {
     "pixel_auc_negated",
     "pixel_f1_at_half",
     "pixel_f1_best_per_image",
+    "pixel_fpr_at_half_recall",
+    "boundary_f1_at_half",
+    "boundary_f1_at_forged_area",
     "image",
     "kind",
     "forged_share",
     "score",
     "mean_of_map",
+    "p99_of_map",
 }
-RECALLS = {"recall_least", "recall_most", "recall_mean", "recall_mean_alone"}
+RECALLS = {"recall_least", "recall_most", "recall_mean", "recall_1", "recall_2"}
+TWO = RECALLS | {"recall_mean_alone"}
 POOLED = {
     "image_count",
     "pixel_auc_pooled",
@@ -77,13 +82,18 @@ def test_rows_of_masks(photos):
         assert row["forged_share"] == pytest.approx(truth.mean())
         assert row["score"] == pytest.approx(score.mean(), abs=1e-3)
         if not truth.any():
-            assert all(np.isnan(row[name]) for name in row if name.startswith("pixel_"))
+            per_pixel = [name for name in row if name.startswith(("pixel_", "boundary_"))]
+            assert all(np.isnan(row[name]) for name in per_pixel)
             continue
         assert row["pixel_auc"] == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-3)
         assert row["pixel_f1_best_per_image"] == pytest.approx(
             oracles.best_f1(score, truth), abs=1e-3
         )
         assert row["pixel_f1_at_half"] == pytest.approx(oracles.f1(score > 0.5, truth), abs=1e-3)
+        assert row["p99_of_map"] == pytest.approx(np.quantile(score, 0.99), abs=1e-3)
+        called = (photo.image[..., 0] > 127, photo.regions > 0)
+        border = oracles.boundary_f1(*called, metrics.TOLERANCE_PX)
+        assert row["boundary_f1_at_half"] == pytest.approx(border, abs=1e-3)
 
 
 def test_pooled_values_are_those_of_all_pixels_of_forged_images(photos):
@@ -158,16 +168,56 @@ def test_recalls_of_two_regions():
     regions[2:6, 2:6], regions[2:6, 10:14] = 1, 2
     light[regions == 1], light[regions == 2] = 250, 100
     image = np.repeat(light[..., None], 3, axis=2)
-    (row,) = evaluate.score_masks(Relative(), iter([Sample("a", "two", image, regions)])).rows
-    assert set(row) == MASK_COLUMNS | RECALLS
+    (row,) = evaluate.score_masks(
+        Relative(), iter([Sample("a", "two_regions", image, regions)])
+    ).rows
+    assert set(row) == MASK_COLUMNS | TWO
     assert row["recall_most"] == 1
     assert row["recall_least"] == 0
     assert row["recall_mean"] == 0.5
     assert row["recall_mean_alone"] == 1
     swapped = (3 - regions) * (regions > 0)  # region 1 is always the one on the left
-    mirrored = Sample("a", "two", image[:, ::-1].copy(), swapped[:, ::-1].copy())
+    mirrored = Sample("a", "two_regions", image[:, ::-1].copy(), swapped[:, ::-1].copy())
     (other,) = evaluate.score_masks(Relative(), iter([mirrored])).rows
-    assert [other[name] for name in sorted(RECALLS)] == [row[name] for name in sorted(RECALLS)]
+    alike = sorted(TWO - {"recall_1", "recall_2"})
+    assert [other[name] for name in alike] == [row[name] for name in alike]
+    assert (row["recall_1"], row["recall_2"]) == (other["recall_2"], other["recall_1"]) == (1, 0)
+
+
+def test_recalls_of_three_regions_and_none_alone():
+    light = np.zeros((4, 12), np.uint8)
+    light[:, :4], light[:, 4:6], light[:, 8:10] = 250, 200, 150
+    regions = np.zeros((4, 12), np.uint8)
+    regions[:, :4], regions[:, 4:8], regions[:, 8:10] = 1, 2, 4  # region 3 lies under others
+    image = np.repeat(light[..., None], 3, axis=2)
+    sample = Sample("a", "several_copies", image, regions)
+    (row,) = evaluate.score_masks(Bright(), iter([sample])).rows
+    assert [row[f"recall_{n}"] for n in (1, 2, 4)] == [1, 0.5, 1]
+    assert np.isnan(row["recall_3"])
+    assert (row["recall_least"], row["recall_most"]) == (0.5, 1)
+    assert row["recall_mean"] == pytest.approx(2.5 / 3)
+    assert "recall_mean_alone" not in row
+
+
+def test_masks_of_all_scales_have_columns():
+    """A network whose coarser masks are the truth, its inverse and nothing."""
+
+    class Coarse(Bright):
+        def forward(self, image: torch.Tensor) -> Prediction:
+            said, bright = super().forward(image), image[:, :1] - 0.2
+            masks = {"mask1": bright, "mask2": bright, "mask3": 1 - bright, "mask4": 0 * bright}
+            return Prediction(said.logits, said.score_logit, masks)
+
+    regions = np.zeros((8, 8), np.uint8)
+    regions[:, :3] = 1
+    image = np.repeat(np.where(regions, 220, 100)[..., None], 3, axis=2).astype(np.uint8)
+    samples = [Sample("a", "splice", image, regions), Sample("b", "authentic", image, 0 * regions)]
+    forged, authentic = evaluate.score_masks(Coarse(), iter(samples)).rows
+    assert [forged[f"mask{n}_auc"] for n in (2, 3, 4)] == [1, 0, 0.5]
+    assert [forged[f"mask{n}_fpr_at_half_recall"] for n in (2, 3, 4)] == [0, 1, 1]
+    assert forged["mask2_boundary_f1_at_forged_area"] == forged["mask2_f1_best_per_image"] == 1
+    added = {name for name in forged if name.startswith("mask")}
+    assert len(added) == 12 and all(np.isnan(authentic[name]) for name in added)
 
 
 # Jobs
@@ -273,11 +323,11 @@ def test_rows_of_sets_and_a_real_set_that_is_not_here(workplace, tiny):
     one = job(ELA, tiny)
     evaluate.rebuild(one, progress=False)
     rows, pooled = stored(one, "per_image"), stored(one, "pooled")
-    assert set(rows.columns) == MASK_COLUMNS | RECALLS | {"set"}
+    assert set(rows.columns) == MASK_COLUMNS | TWO | {"set"}
     assert rows.groupby("set").size().to_dict() == dict.fromkeys(SETS[:3], 4)
     assert set(rows["kind"]) == {*standins.FOUR_KINDS, "two_regions"}
-    assert rows.loc[rows["set"] != "two_regions", list(RECALLS)].isna().all().all()
-    assert rows.loc[rows["set"] == "two_regions", list(RECALLS)].notna().all().all()
+    assert rows.loc[rows["set"] != "two_regions", list(TWO)].isna().all().all()
+    assert rows.loc[rows["set"] == "two_regions", list(TWO)].notna().all().all()
     assert set(pooled.columns) == POOLED | {"set"}
     assert pooled["image_count"].tolist() == [4, 4, 4]
     assert list(jobs.read_record(one)["sets"]) == list(SETS[:3])
