@@ -1,9 +1,11 @@
 """The files of each set that can be fetched: their checksums, and where they lie.
 
 A set lies below the data root, the folder that ``IMDL_DATA`` names. ``data/checksums.csv.xz``
-lists every file with the SHA-256 of its bytes or, for masks that are made from an archive, of its
-pixels (`pixels_sha256`), which does not depend on how a PNG was compressed. The set ``packaged``
-was brought by pip and needs no download; ``data/packaged_photos.csv`` lists its photos.
+lists every file with the SHA-256 of its bytes as they are published, of its pixels
+(`pixels_sha256`), or of both. Pixels are listed for the masks that are made from an archive, since
+a PNG may be compressed in many ways, and for COVERAGE, whose TIFFs many keep compressed. The set
+``packaged`` was brought by pip and needs no download; ``data/packaged_photos.csv`` lists its
+photos.
 """
 
 import csv
@@ -12,10 +14,10 @@ import lzma
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import Bool
+from PIL import Image
 
 from . import paths
 from .errors import DataError, RegistryError
@@ -25,6 +27,17 @@ _CASIA = (
     "kPsarakis/Image-Forgery-Detection-CNN/424d7d15a6e150d086aac79620466762ddf42b72/data/CASIA1"
 )
 _CASIA_MASKS = "namtpham/casia1groundtruth/a940339bf9c5b8f4f7becebca3bf696851267a27"
+_COVERAGE = "wei-won/image-forensics/d5ef7c03/data/COVERAGE"
+
+
+class Sum(NamedTuple):
+    """SHA-256 of a file's bytes and of its pixels, each empty where it is not listed.
+
+    A file is whole when either is the listed one.
+    """
+
+    bytes: str
+    pixels: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,10 +52,6 @@ class FetchSpec:
     source: str
     remote: dict[str, str] = field(default_factory=dict)  # folder here -> folder at the base URL
     archive: str = ""  # a zip of masks at the base URL, for what ``remote`` does not cover
-
-    def is_mask(self, path: str) -> bool:
-        """True for a file that is made from the archive, not downloaded as it is."""
-        return bool(self.archive) and str(PurePosixPath(path).parent) not in self.remote
 
 
 SETS: dict[str, FetchSpec] = {
@@ -90,6 +99,17 @@ SETS: dict[str, FetchSpec] = {
         remote={"casia1/images": f"{_CASIA}/Sp", "casia1/authentic": f"{_CASIA}/Au"},
         archive=f"{_CASIA_MASKS}/CASIA 1.0 groundtruth.zip",
     ),
+    "coverage": FetchSpec(
+        name="coverage",
+        title="COVERAGE: copy-moves beside similar genuine objects, and their originals",
+        folder="coverage",
+        megabytes=132,
+        licence="non-commercial research only; cite Wen et al. (2016)",
+        source="https://github.com/wei-won/image-forensics",
+        remote={
+            f"coverage/{folder}": f"{_COVERAGE}/{folder}" for folder in ("image", "label", "mask")
+        },
+    ),
 }
 
 
@@ -135,9 +155,9 @@ def packaged_rows() -> tuple[dict[str, str], ...]:
 
 
 @cache
-def _sums() -> dict[str, str]:
+def _sums() -> dict[str, Sum]:
     with lzma.open(paths.SHIPPED / "checksums.csv.xz", "rt", newline="") as file:
-        return dict(csv.reader(file))
+        return {path: Sum(*sums) for path, *sums in csv.reader(file)}
 
 
 @cache
@@ -153,16 +173,16 @@ def casia1_masks() -> dict[str, tuple[str, int]]:
 
 
 @cache
-def listed(name: str) -> dict[str, str]:
-    """Every file of a set, with its checksum.
+def listed(name: str) -> dict[str, Sum]:
+    """Every file of a set, with its checksums.
 
     >>> len(listed("bsds500")), len(listed("imagenet_samples")), len(listed("casia1"))
     (1000, 350, 2640)
     """
     folder = spec_of(name).folder
     if not folder:
-        return {row["path"]: row["sha256"] for row in packaged_rows()}
-    return {path: total for path, total in _sums().items() if path.startswith(f"{folder}/")}
+        return {row["path"]: Sum(row["sha256"]) for row in packaged_rows()}
+    return {path: sums for path, sums in _sums().items() if path.startswith(f"{folder}/")}
 
 
 def place(name: str, path: str) -> Path:
@@ -198,7 +218,9 @@ def available(name: str) -> bool:
     return (reachable or not spec_of(name).folder) and not absent(name)
 
 
-def pixels_sha256(mask: Bool[np.ndarray, "H W"]) -> str:
-    """Checksum of a mask's size and pixels, whatever file holds them."""
-    height, width = mask.shape
-    return hashlib.sha256(f"{width}x{height}:".encode() + np.packbits(mask).tobytes()).hexdigest()
+def pixels_sha256(image: Image.Image) -> str:
+    """Checksum of an image's size and 8-bit RGB pixels, whatever file holds them."""
+    width, height = image.size
+    return hashlib.sha256(
+        f"{width}x{height}:".encode() + image.convert("RGB").tobytes()
+    ).hexdigest()

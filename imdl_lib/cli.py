@@ -217,8 +217,9 @@ def data_get(name: str) -> None:
 @data.command("check")
 def data_check(name: str) -> None:
     """Compare a set's files with their checksums, or its masks with its images."""
-    if _set(name) not in datasets.SPECS or name in fetch.SETS:
-        print(fetch.check(name))
+    if _set(name) in fetch.SETS:
+        remarks = datasets.SPECS[name].remarks if name in datasets.SPECS else []
+        print("\n".join([str(fetch.check(name)), *(f"  no fault: {line}" for line in remarks)]))
         return
     faults = datasets.check(name, progress=_progress())
     print("\n".join(faults) or f"{name}: every mask fits its image")

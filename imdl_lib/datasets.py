@@ -1,6 +1,7 @@
 """Reading real data sets: one reader for all of `realsets.SPECS`, and a check of what is on disk.
 
-Only CASIA v1 can be fetched; the others are brought by the user into the folder that `info` names.
+CASIA v1 and COVERAGE can be fetched; the others are brought by the user into the folder that
+`info` names.
 Wherever a set is named, so can be a part of one that networks are tuned on: ``coverage/test``.
 """
 
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
@@ -73,17 +75,21 @@ def require(name: str | None, what: str) -> None:
     if not missing(name):
         return
     spec = spec_of(name)
-    raise DataError(
-        f"{what} is trained on {spec.title}, which is not here. Expected {WHOLE:.0%} or more of "
-        f"its {spec.forged:,} forged images. `imdl data info {name}` says where they go."
+    remedy = (
+        f"Expected every file of it. Run `imdl data get {name}`."
+        if spec.name in checksums.SETS
+        else f"Expected {WHOLE:.0%} or more of its {spec.forged:,} forged images. "
+        f"`imdl data info {name}` says where they go."
     )
+    raise DataError(f"{what} is trained on {spec.title}, which is not here. {remedy}")
 
 
 def info(name: str) -> str:
     """A paragraph on a set: counts, licence, source, layout, known faults, whether it is here."""
     spec = spec_of(name)
-    if name in checksums.SETS:
-        return fetch.info(name)
+    if spec.name in checksums.SETS:
+        notes = [f"  note     {line}" for line in (spec.note, *spec.remarks)]
+        return "\n".join([fetch.info(spec.name), *notes])
     masks = f"{spec.polarity} = manipulated" if spec.polarity else "none"
     here = f"yes; `imdl data check {name}` reads every file" if available(name) else "no"
     return "\n".join(
@@ -108,8 +114,8 @@ def available(name: str) -> bool:
     are (of its photos, where none is forged), since copies of it differ.
     """
     spec, root = spec_of(name), paths.data_root()
-    if name in checksums.SETS:
-        return checksums.available(name)
+    if spec.name in checksums.SETS:
+        return checksums.available(spec.name)
     if root is None or not (root / spec.folder).is_dir():
         return False
     try:
@@ -176,7 +182,7 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _mask(spec: DatasetSpec, entry: Entry, image: np.ndarray) -> Mask:
-    colour, name = images.read(entry.mask), f"{spec.name}/{entry.name}"
+    colour, name = _fitted(spec, entry, image), f"{spec.name}/{entry.name}"
     remedy = "Check the file or mark the pair in `DatasetSpec.skip`."
     if colour.shape != image.shape:
         raise DataError(
@@ -190,6 +196,19 @@ def _mask(spec: DatasetSpec, entry: Entry, image: np.ndarray) -> Mask:
             f"Expected black and white, {spec.polarity} = manipulated. {remedy}"
         )
     return POLARITIES[spec.polarity](colour)
+
+
+def _fitted(spec: DatasetSpec, entry: Entry, image: Rgb) -> UInt8[np.ndarray, "h w 3"]:
+    """A mask's colours, cut or resized as its image was where the spec says so."""
+    colour, (height, width) = images.read(entry.mask), image.shape[:2]
+    if colour.shape == image.shape:
+        return colour
+    if entry.name in spec.cut:
+        x, y = spec.cut[entry.name]
+        return colour[y : y + height, x : x + width]
+    if entry.name in spec.resized:
+        return cv2.resize(colour, (width, height), interpolation=cv2.INTER_NEAREST)
+    return colour
 
 
 def _by(image: np.ndarray) -> str:

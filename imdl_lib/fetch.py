@@ -19,7 +19,6 @@ from urllib.parse import quote
 import numpy as np
 import pooch
 import requests
-from jaxtyping import Bool
 from PIL import Image
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from . import files, paths
 from .checksums import (
     SETS,
     FetchSpec,
+    Sum,
     absent,
     casia1_masks,
     listed,
@@ -128,25 +128,28 @@ def check(name: str) -> Report:
         DataError: ``IMDL_DATA`` is not set, or names a file.
         RegistryError: there is no such set.
     """
-    spec, found = spec_of(name), {"present": [], "missing": [], "damaged": []}
-    for path, total in listed(name).items():
-        found[_state(place(name, path), total, spec.is_mask(path))].append(path)
+    found = {"present": [], "missing": [], "damaged": []}
+    for path, sums in listed(name).items():
+        found[_state(place(name, path), sums)].append(path)
     return Report(name, **{state: tuple(which) for state, which in found.items()})
 
 
-def _state(file: Path, total: str, is_mask: bool) -> str:
+def _state(file: Path, sums: Sum) -> str:
     if not file.is_file():
         return "missing"
+    return "present" if _is_whole(file, sums) else "damaged"
+
+
+def _is_whole(file: Path, sums: Sum) -> bool:
     try:
-        actual = pixels_sha256(_mask(file)) if is_mask else pooch.file_hash(str(file))
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a broken PNG
-        return "damaged"
-    return "present" if actual == total else "damaged"
-
-
-def _mask(file: Path | io.BytesIO) -> Bool[np.ndarray, "H W"]:
-    with Image.open(file) as image:
-        return np.asarray(image.convert("L")) > 127
+        if sums.bytes and pooch.file_hash(str(file)) == sums.bytes:
+            return True
+        if not sums.pixels:
+            return False
+        with Image.open(file) as image:
+            return pixels_sha256(image) == sums.pixels
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a broken image
+        return False
 
 
 def get(name: str, progress: bool = True) -> Report:
@@ -163,12 +166,12 @@ def get(name: str, progress: bool = True) -> Report:
         RegistryError: there is no such set.
     """
     spec, before = spec_of(name), check(name)
-    wanted = before.missing + before.damaged
+    wanted, sums = before.missing + before.damaged, listed(name)
     if not wanted or not spec.remote:
         return before
     _make_folders(root() / PurePosixPath(path).parent for path in wanted)
-    _download(spec, [path for path in wanted if not spec.is_mask(path)], progress)
-    masks = [path for path in wanted if spec.is_mask(path)]
+    _download(spec, [path for path in wanted if sums[path].bytes], progress)
+    masks = [path for path in wanted if not sums[path].bytes]
     if masks:
         _unpack(spec, masks, progress)
     return check(name)
@@ -189,7 +192,7 @@ def _download(spec: FetchSpec, wanted: list[str], progress: bool) -> None:
     pooch.get_logger().setLevel("WARNING")  # a line for each file would drown the bar
     sums, pool = listed(spec.name), ThreadPoolExecutor(CONNECTIONS)
     try:
-        jobs = [pool.submit(_download_one, spec, path, sums[path]) for path in wanted]
+        jobs = [pool.submit(_download_one, spec, path, sums[path].bytes) for path in wanted]
         done = as_completed(jobs)
         for job in tqdm(done, spec.name, len(jobs), unit="file", disable=not progress or None):
             job.result()
@@ -278,12 +281,19 @@ def _unpack_one(
     name = PurePosixPath(path).name
     original, turns = casia1_masks().get(name, (name.replace(".png", "_gt.png"), 0))
     if original in inside:
-        mask = np.rot90(_mask(io.BytesIO(opened.read(inside[original]))), turns)
-        if pixels_sha256(mask) == listed(spec.name)[path]:
+        mask = _mask(io.BytesIO(opened.read(inside[original])), turns)
+        if pixels_sha256(mask) == listed(spec.name)[path].pixels:
             with files.whole(root() / path) as temporary:
-                Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, optimize=True)
+                mask.save(temporary, optimize=True)
             return
     raise DataError(
         f"{path} was not unpacked: the archive's {original} is missing or has other pixels. "
         f"Expected the pixels that were listed. The source at {spec.archive} has changed."
     )
+
+
+def _mask(file: io.BytesIO, turns: int) -> Image.Image:
+    """A mask in black and white, turned to the left by quarters."""
+    with Image.open(file) as image:
+        marked = np.asarray(image.convert("L")) > 127
+    return Image.fromarray(np.rot90(marked, turns) * np.uint8(255))

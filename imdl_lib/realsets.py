@@ -6,7 +6,7 @@ its mask where there is one. Known faults are part of each spec.
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,17 @@ class DatasetSpec:
     entries: Callable[[Path], list[Entry]]  # the same rule
     skip: frozenset[str] = frozenset()  # names of pairs that do not fit together
     sizes_differ: bool = False  # pairs of different sizes are known and left out
+    cut: dict[str, tuple[int, int]] = field(default_factory=dict)  # see `remarks`
+    resized: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is done with masks that are larger than their images, where this is known."""
+        at = ", ".join(f"{name} ({x}, {y})" for name, (x, y) in self.cut.items())
+        cut = f"masks are cut as their images were, from (x, y) in px: {at}"
+        resized = f"masks are resized as their images were: {', '.join(self.resized)}"
+        return [cut] * bool(self.cut) + [resized] * bool(self.resized)
 
 
 def files(folder: Path) -> list[Path]:
@@ -242,13 +252,21 @@ SPECS: dict[str, DatasetSpec] = {
         forged=100,
         authentic=100,
         licence="research only",
-        source="https://github.com/wenbihan/coverage",
+        source="imdl data get coverage",
         folder="coverage",
         polarity="white",
         layout="image/Nt.tif with mask/Nforged.tif; image/N.tif is authentic",
         entries=coverage,
-        sizes_differ=True,
-        note="masks of another size (9 in wenbihan/coverage#2) are left out",
+        cut={
+            "41t": (0, 0),
+            "48t": (0, 150),
+            "57t": (0, 0),
+            "58t": (0, 0),
+            "59t": (0, 70),
+            "61t": (150, 0),
+        },
+        resized=("55t", "56t", "95t"),
+        note="nine masks are larger than their images (wenbihan/coverage#2); all pairs are used",
     ),
     "nist16": DatasetSpec(
         name="nist16",

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imdl_lib import splits
+from imdl_lib import checksums, splits
 
 INSIDE = 100  # is added to a photo's number where it is manipulated
 
@@ -16,7 +16,14 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 
 def coverage(root: Path, height: int = 40, width: int = 56) -> None:
-    """COVERAGE: photo ``N`` is grey with the value N, and a square of its forgery N + 100."""
+    """COVERAGE: photo ``N`` is grey with the value N, and a square of its forgery N + 100.
+
+    The files of its tampering factors are empty.
+    """
+    (root / "coverage/label").mkdir(parents=True)
+    for path in checksums.listed("coverage"):
+        if path.endswith(".mat"):
+            (root / path).touch()
     for number in range(1, 101):
         grey = np.full((height, width, 3), number, np.uint8)
         save(root / f"coverage/image/{number}.tif", grey)

@@ -1,10 +1,12 @@
 """The lists of files that travel with the library, and where the files lie."""
 
+import hashlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imdl_lib import checksums
 from imdl_lib.errors import DataError, RegistryError
@@ -13,7 +15,7 @@ from imdl_lib.errors import DataError, RegistryError
 def test_lists_hold_the_files_of_each_set():
     folders = Counter(
         str(PurePosixPath(path).parent)
-        for name in ("bsds500", "imagenet_samples", "casia1")
+        for name in ("bsds500", "imagenet_samples", "casia1", "coverage")
         for path in checksums.listed(name)
     )
     assert folders == {
@@ -27,15 +29,19 @@ def test_lists_hold_the_files_of_each_set():
         "casia1/images": 920,
         "casia1/masks": 920,
         "casia1/authentic": 800,
+        "coverage/image": 200,
+        "coverage/label": 4,
+        "coverage/mask": 100,
     }
 
 
 def test_every_listed_file_has_a_place_to_come_from():
     for name, spec in checksums.SETS.items():
-        for path, total in checksums.listed(name).items():
-            assert len(total) == 64
+        for path, sums in checksums.listed(name).items():
+            assert {len(total) for total in sums} <= {0, 64} and any(sums)
             known = str(PurePosixPath(path).parent) in spec.remote
-            assert name == "packaged" or known != spec.is_mask(path)
+            assert name == "packaged" or known == bool(sums.bytes)
+            assert known or sums.bytes or spec.archive
 
 
 def test_every_renamed_mask_is_listed():
@@ -53,12 +59,19 @@ def test_packaged_photos_are_where_pip_put_them():
     assert len({row["id"] for row in checksums.packaged_rows()}) == 58
 
 
-def test_pixels_sum_depends_on_size_and_pixels():
-    mask = np.zeros((2, 8), bool)
+def test_pixels_sum_is_of_the_size_and_the_rgb_bytes():
+    image = Image.fromarray(np.array([[[1, 2, 3]]], np.uint8))
+    assert checksums.pixels_sha256(image) == hashlib.sha256(b"1x1:\x01\x02\x03").hexdigest()
+
+
+def test_pixels_sum_depends_on_size_and_pixels_alone():
+    mask = np.zeros((2, 8), np.uint8)
     other = mask.copy()
-    other[1, 7] = True
-    sums = {checksums.pixels_sha256(m) for m in (mask, other, mask.reshape(8, 2), mask[:1])}
-    assert len(sums) == 4
+    other[1, 7] = 255
+    images = [Image.fromarray(m) for m in (mask, other, mask.reshape(8, 2), mask[:1])]
+    assert len({checksums.pixels_sha256(image) for image in images}) == 4
+    modes = {checksums.pixels_sha256(images[1].convert(mode)) for mode in ("1", "L", "P", "RGBA")}
+    assert modes == {checksums.pixels_sha256(images[1])}
 
 
 def test_a_set_is_not_available_without_a_usable_data_root(monkeypatch, tmp_path):
@@ -75,7 +88,7 @@ def test_unknown_set():
         checksums.spec_of("cifar")
     assert str(caught.value) == (
         "There is no set `cifar` to fetch. Expected one of packaged, bsds500, imagenet_samples, "
-        "casia1. `imdl data info NAME` describes each."
+        "casia1, coverage. `imdl data info NAME` describes each."
     )
 
 

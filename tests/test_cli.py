@@ -86,6 +86,14 @@ def test_data_info_of_all_and_of_one(imdl):
     assert imdl("data", "info", "columbia")[1].startswith("columbia: ")
 
 
+def test_data_check_of_a_fetched_set_ends_with_remarks(imdl, workplace, monkeypatch):
+    monkeypatch.setenv("IMDL_DATA", str(workplace))
+    lines = imdl("data", "check", "coverage")[1].splitlines()
+    assert lines[0] == "coverage: 0 of 304 files are whole; 304 missing, 0 damaged."
+    assert lines[-2:] == [f"  no fault: {line}" for line in datasets.SPECS["coverage"].remarks]
+    assert "no fault" not in imdl("data", "check", "casia1")[1]
+
+
 def test_claims(imdl):
     code, out, _ = imdl("claims", "--profile", "quick")
     assert code == 0 and "QUICK (NOT JUDGED)" in out

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from imdl_lib import checksums, fetch
-from imdl_lib.checksums import FetchSpec
+from imdl_lib.checksums import FetchSpec, Sum
 from imdl_lib.errors import DataError, RegistryError
 
 PHOTOS = {f"photos/tiny/{n}.jpg": bytes([n]) * 2000 for n in range(5)}
@@ -66,7 +66,7 @@ def tiny(server, monkeypatch):
         "tiny", "a tiny set", "photos/tiny", 1, "CC0", "here", {"photos/tiny": "o/r/m"}
     )
     monkeypatch.setitem(checksums.SETS, "tiny", spec)
-    sums = {path: hashlib.sha256(body).hexdigest() for path, body in PHOTOS.items()}
+    sums = {path: Sum(hashlib.sha256(body).hexdigest()) for path, body in PHOTOS.items()}
     monkeypatch.setattr(checksums, "_sums", lambda: sums)
     checksums.listed.cache_clear()
     server.content = {f"/o/r/m/{Path(path).name}": body for path, body in PHOTOS.items()}
@@ -200,6 +200,10 @@ def test_two_calls_at_once_do_not_disturb_each_other(tiny):
     assert fetch.check("tiny").complete
 
 
+def pixels(mask: np.ndarray) -> str:
+    return checksums.pixels_sha256(Image.fromarray(mask))
+
+
 def mask_png(mask: np.ndarray, mode: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(mask.astype(np.uint8) * 255).convert(mode).save(file, "PNG")
@@ -216,7 +220,7 @@ def casia(server, monkeypatch):
         "casia1_masks",
         lambda: {"renamed.png": ("first name_gt.png", 0), "turned.png": ("turned_gt.png", 1)},
     )
-    sums = {f"casia1/masks/{name}.png": checksums.pixels_sha256(m) for name, m in masks.items()}
+    sums = {f"casia1/masks/{name}.png": Sum("", pixels(mask)) for name, mask in masks.items()}
     monkeypatch.setattr(checksums, "_sums", lambda: sums)
     checksums.listed.cache_clear()
     inside = {
@@ -285,6 +289,65 @@ def test_an_archive_that_is_no_zip(casia, tmp_path):
         "not a whole zip file. Expected the one at "
         f"{checksums.SETS['casia1'].archive}. Run `imdl data get casia1` again."
     )
+
+
+def tiff(pixels: np.ndarray, compression: str | None = None) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "TIFF", compression=compression)
+    return file.getvalue()
+
+
+@pytest.fixture
+def coverage(server, monkeypatch):
+    """A pair, its mask and a label: the server's TIFFs are not compressed."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"coverage/image/{name}.tif": rng.integers(0, 256, (6, 9, 3), np.uint8)
+        for name in ("1", "1t")
+    }
+    arrays["coverage/mask/1forged.tif"] = (rng.random((6, 9)) > 0.5) * np.uint8(255)
+    bodies = {path: tiff(pixels) for path, pixels in arrays.items()} | {
+        "coverage/label/FEA.mat": b"factors"
+    }
+    sums = {
+        path: Sum(hashlib.sha256(body).hexdigest(), pixels(arrays[path]) if path in arrays else "")
+        for path, body in bodies.items()
+    }
+    monkeypatch.setattr(checksums, "_sums", lambda: sums)
+    checksums.listed.cache_clear()
+    server.content = {
+        f"/wei-won/image-forensics/d5ef7c03/data/COVERAGE/{path.removeprefix('coverage/')}": body
+        for path, body in bodies.items()
+    }
+    server.arrays, server.bodies = arrays, bodies
+    yield server
+    checksums.listed.cache_clear()
+
+
+def test_coverage_is_fetched_as_published(coverage, tmp_path):
+    assert fetch.get("coverage", progress=False).complete
+    for path, body in coverage.bodies.items():
+        assert (tmp_path / "data" / path).read_bytes() == body
+
+
+def test_compressed_files_of_coverage_are_whole(coverage, tmp_path):
+    fetch.get("coverage", progress=False)
+    coverage.asked.clear()
+    for path, pixels in coverage.arrays.items():
+        body = tiff(pixels, "tiff_adobe_deflate")
+        assert body != coverage.bodies[path]
+        (tmp_path / "data" / path).write_bytes(body)
+    assert fetch.get("coverage", progress=False).complete
+    assert coverage.asked == []
+
+
+def test_other_pixels_of_coverage_are_damaged(coverage, tmp_path):
+    fetch.get("coverage", progress=False)
+    image, label = "coverage/image/1t.tif", "coverage/label/FEA.mat"
+    (tmp_path / "data" / image).write_bytes(tiff(coverage.arrays[image] ^ 1))
+    (tmp_path / "data" / label).write_bytes(b"others")
+    assert fetch.check("coverage").damaged == (image, label)
+    assert fetch.get("coverage", progress=False).complete
 
 
 def test_packaged_photos_need_no_download():

@@ -12,8 +12,8 @@ from imdl_lib.registry import identity
 
 REAL = "pscc_net/tuned-coverage-real"
 LACKING = (
-    f"Run {REAL} is trained on COVERAGE, which is not here. Expected 95% or more of its 100 "
-    "forged images. `imdl data info coverage` says where they go."
+    f"Run {REAL} is trained on COVERAGE, which is not here. Expected every file of it. "
+    "Run `imdl data get coverage`."
 )
 
 
@@ -89,7 +89,7 @@ def test_a_table_is_made_without_the_runs_of_sets_that_are_not_here(store, monke
     assert state(id) == "made"
     filled = tables.fill(experiments.item(id), "quick")
     reasons = filled[filled["row"] == "PSCC-Net"].groupby("column")["why"].unique()
-    assert list(reasons["Coverage"]) == ["needs COVERAGE: imdl data info coverage"]
+    assert list(reasons["Coverage"]) == ["needs COVERAGE: imdl data get coverage"]
     assert list(reasons["NIST16"]) == ["needs NIST16: imdl data info nist16"]
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "available", lambda name: True)
