@@ -1,8 +1,8 @@
 """Reading real data sets: one reader for all of `realsets.SPECS`, and a check of what is on disk.
 
 CASIA v1 and COVERAGE can be fetched; the others are brought by the user into the folder that
-`info` names.
-Wherever a set is named, so can be a part of one that networks are tuned on: ``coverage/test``.
+`info` names. Wherever a set is named, so can be a part of one that networks are tuned on,
+``coverage/test``, or the forged images of any: ``casia1/forged``.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """A trained run against its test sets: one row per image, one column per protocol."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,8 +67,13 @@ def rebuild(job: Job, progress: bool = True) -> bool:
 
 
 def finished(job: Job) -> bool:
-    """Whether the job's stored rows belong to it, and to every set as it stands and is at hand."""
-    return jobs.is_current(job) and not _stale(job)
+    """Whether the job's stored rows belong to it, and to every set as it stands and is at hand.
+
+    A set that it was never scored on is no reason to train it again where its weights are gone.
+    """
+    stale, stored = _stale(job), _stored_sets(job)
+    waits = any(name in stored for name in stale) or (stale and train.at_hand(job))
+    return jobs.is_current(job) and not waits
 
 
 def at_hand(name: str) -> bool:
@@ -164,7 +169,7 @@ def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[s
 def samples(job: Job, name: str) -> Iterator[Sample]:
     """The samples of a stand-in or a real set, distorted where the set says so."""
     if name not in standins.SETS:
-        for sample in datasets.open_set(name):
+        for sample in _spread(datasets.open_set(name), job.profile.real_count):
             mask = sample.mask
             regions = np.zeros(sample.image_u8.shape[:2]) if mask is None else mask
             yield Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))
@@ -176,6 +181,12 @@ def samples(job: Job, name: str) -> Iterator[Sample]:
         rng = np.random.default_rng([stand_in.seed, index])
         image, regions = distort(image, regions, stand_in.distortion, stand_in.amount, rng)
         yield Sample(f"{index:05d}", kinds[index], image, regions)
+
+
+def _spread(found: Sequence, count: int | None) -> Iterator:
+    """All samples of a set, or ``count`` at even distances, authentic ones among them."""
+    wanted = min(count or len(found), len(found))
+    return (found[round(number)] for number in np.linspace(0, len(found) - 1, wanted))
 
 
 def _kinds(job: Job, stand_in: standins.StandIn, forged: ForgedSet) -> list[str]:

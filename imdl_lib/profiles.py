@@ -24,7 +24,8 @@ class Profile:
     released_samples: int  # samples seen, released localization models
     thorough_samples: int  # samples seen, cheap models whose comparison decides claims
     minimum_samples: int  # below this a failed claim is inconclusive (budget)
-    test_count: int  # images per test set, before a set's own factor
+    test_count: int  # images per stand-in, before a set's own factor
+    real_count: int | None  # images of a real test set that are scored; None: all
     timed_turns: int  # forwards of which a run time is the best
     seeds: tuple[int, ...]
     precision: str  # "32-true" or "auto": bf16 where the hardware has it
@@ -47,6 +48,7 @@ QUICK = Profile(
     thorough_samples=512,
     minimum_samples=20_000,
     test_count=8,
+    real_count=8,
     timed_turns=1,
     seeds=(0,),
     precision="32-true",
@@ -69,6 +71,7 @@ STANDARD = Profile(
     thorough_samples=102_400,
     minimum_samples=100_000,
     test_count=128,
+    real_count=None,
     timed_turns=10,
     seeds=(0,),
     precision="auto",
@@ -94,6 +97,7 @@ PAPER = Profile(
     thorough_samples=12_000_000,
     minimum_samples=100_000,
     test_count=5_000,
+    real_count=None,
     timed_turns=10,
     seeds=(0, 1, 2),
     precision="auto",

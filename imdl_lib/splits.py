@@ -1,9 +1,10 @@
-"""Real sets that networks are tuned on: which forged images train, choose and test.
+"""Parts of real sets: the forged images alone, and those that train, choose and test.
 
 The authors' list of test images decides; ``data/tuning_tests.csv`` holds those of PSCC-Net
 (``Coverage_for_fine-tuned.txt`` and ``NIST16_for_finetuned.txt`` of its repository). A part is
 named like a set: ``coverage/train``. As in PSCC-Net's Table I, authentic images are in no part;
-one of COVERAGE is the original of a forged image, which may be tested on.
+one of COVERAGE is the original of a forged image, which may be tested on. ``forged`` is a part of
+every set: what of it says how well pixels are told apart.
 """
 
 import csv
@@ -13,7 +14,8 @@ from . import paths
 from .errors import RegistryError
 from .realsets import AUTHENTIC, Entry
 
-PARTS = ("train", "valid", "test")
+PARTS = ("train", "valid", "test")  # of a set that networks are tuned on
+FORGED = "forged"
 VALID_EVERY = 10  # one of so many images that are not tested on chooses the checkpoint
 
 
@@ -31,7 +33,9 @@ def held_out() -> dict[str, frozenset[str]]:
 
 
 def require(name: str, part: str = "train") -> None:
-    """Raise RegistryError where a real set has no such part, as CASIA v1 never has."""
+    """Raise RegistryError where a real set has no such part; CASIA v1 has none to train on."""
+    if part == FORGED:
+        return
     if name not in held_out():
         reason = "It is for evaluation only. " if name == "casia1" else ""
         raise RegistryError(
@@ -40,7 +44,7 @@ def require(name: str, part: str = "train") -> None:
         )
     if part not in PARTS:
         raise RegistryError(
-            f"There is no part {part!r} of `{name}`. Expected one of {', '.join(PARTS)}."
+            f"There is no part {part!r} of `{name}`. Expected one of {', '.join([*PARTS, FORGED])}."
         )
 
 
@@ -52,6 +56,8 @@ def of_part(name: str, part: str, entries: list[Entry]) -> list[Entry]:
     """
     require(name, part)
     forged = sorted((e for e in entries if e.kind != AUTHENTIC), key=lambda entry: entry.name)
+    if part == FORGED:
+        return forged
     if part == "test":
         return [entry for entry in forged if entry.name in held_out()[name]]
     others = [entry for entry in forged if entry.name not in held_out()[name]]

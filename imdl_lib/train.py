@@ -45,6 +45,13 @@ def load(job: Job) -> nn.Module:
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
+def at_hand(job: Job) -> bool:
+    """Whether ``load`` finds what it needs: weights of the job, or of the one it borrows from."""
+    if job.run.is_trained:
+        return is_published(job) or job.cached(".safetensors").exists()
+    return not job.start or at_hand(job.start)
+
+
 def _weights(job: Job) -> Path:
     if is_published(job):  # the same weights on every machine
         return job.released

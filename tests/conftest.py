@@ -54,6 +54,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
         thorough_samples=64,
         minimum_samples=50,
         test_count=4,
+        real_count=None,
         timed_turns=1,
     )
     monkeypatch.setitem(profiles.PROFILES, "tiny", profile)

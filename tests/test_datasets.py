@@ -52,6 +52,14 @@ def test_samples_of_casia1(root):
     assert (authentic.name, authentic.kind, authentic.mask) == ("Au_1", "authentic", None)
 
 
+def test_the_forged_images_alone(root):
+    for name in ("Sp_S_b", "Sp_D_a"):
+        casia1(root, name, mask())
+    save(root / "casia1/authentic/Au_1.jpg", photo())
+    assert [sample.name for sample in datasets.open_set("casia1/forged")] == ["Sp_D_a", "Sp_S_b"]
+    assert datasets.needs("casia1/forged") == datasets.needs("casia1")
+
+
 def test_samples_are_read_when_asked_for(root):
     casia1(root, "Sp_D_a", mask())
     casia1(root, "Sp_D_b", mask())
@@ -234,7 +242,7 @@ def test_a_set_is_available_when_nearly_all_of_it_is_here(root, monkeypatch):
 
 def test_part_of_a_fetched_set_is_not_enough(root):
     casia1(root, "Sp_D_a", mask())
-    assert not datasets.available("casia1")
+    assert not datasets.available("casia1") and not datasets.available("casia1/forged")
 
 
 def test_unknown_set():

@@ -288,6 +288,19 @@ def test_only_sets_that_are_forged_otherwise_are_scored_again(workplace, tiny):
     assert stored(one, "pooled")["image_count"].tolist() == [5, 5, 5]
 
 
+def test_a_new_set_trains_nothing_again_where_the_weights_are_gone(workplace, tiny):
+    """Rows stay, and a set that was forged otherwise since is another matter."""
+    run = Run("mantranet/gone", "mantranet", {"width": 0.0625}, ("splice",), SETS[:1])
+    one, more = job(run, tiny), job(replace(run, tests=SETS), tiny)
+    evaluate.rebuild(one, progress=False)
+    assert not evaluate.finished(more)  # its weights are in the cache
+    one.cached(".safetensors").unlink()
+    assert evaluate.finished(more)
+    assert not evaluate.rebuild(more, progress=False)
+    assert list(jobs.read_record(one)["sets"]) == list(SETS[:1])
+    assert not evaluate.finished(job(run, replace(tiny, test_count=5)))
+
+
 def test_rows_of_a_real_set_that_is_no_longer_here_stay(workplace, tiny, monkeypatch):
     one = job(replace(ELA, tests=("casia1", "four_kinds")), tiny)
     sample = evaluate.Sample(
@@ -381,3 +394,13 @@ def test_samples_of_a_real_set(workplace, tiny, monkeypatch):
     assert (forged.kind, forged.regions.sum()) == ("splice", 24)
     assert (authentic.kind, authentic.regions.sum()) == ("authentic", 0)
     assert np.array_equal(forged.image, light)
+    few = evaluate.samples(job(ELA, replace(tiny, real_count=1)), "casia1")
+    assert [sample.kind for sample in few] == ["splice"]
+    assert [s.kind for s in evaluate.samples(job(ELA, tiny), "casia1/forged")] == ["splice"]
+
+
+@pytest.mark.parametrize(
+    ("count", "chosen"), [(None, "abcdefgh"), (3, "aeh"), (2, "ah"), (1, "a"), (20, "abcdefgh")]
+)
+def test_few_samples_of_a_real_set_are_spread_over_it(count, chosen):
+    assert "".join(evaluate._spread("abcdefgh", count)) == chosen

@@ -101,6 +101,20 @@ def test_a_run_names_what_exists(run):
 
 
 @EVERY_RUN
+def test_a_run_asks_for_the_real_sets_that_are_at_hand(run):
+    """What is tested on a stand-in is tested on what it stands for; ablations, where it is forged.
+
+    CASIA v1's 800 authentic images say nothing of pixels, and cost as much as the forged ones.
+    """
+    tests = set(run.tests)
+    assert ("like_coverage" in tests) == ("coverage" in tests)
+    whole, forged = "casia1" in tests, "casia1/forged" in tests
+    assert not (whole and forged)
+    assert ("like_casia" in tests) == (whole or forged)
+    assert whole == ("like_casia" in tests and (run.keep or run.stage.startswith("baseline")))
+
+
+@EVERY_RUN
 def test_a_run_starts_from_one_whose_tensors_fit(run):
     if not run.init_from:
         assert not run.frozen and run.init_rate == 1

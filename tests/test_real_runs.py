@@ -84,7 +84,7 @@ def test_a_table_is_made_without_the_runs_of_sets_that_are_not_here(store, monke
         if not name.endswith("-real"):
             run = experiments.run(name)
             own = identity(run, profiles.QUICK, 0, experiments.RUN_BY_ID)
-            store("quick", name, rows | {"set": run.tests}, identity=own)
+            store("quick", name, rows | {"set": run.tests[:1]}, identity=own)
     experiments.render(id, "quick")
     assert state(id) == "made"
     filled = tables.fill(experiments.item(id), "quick")

@@ -25,6 +25,7 @@ PROFILE = Profile(
     thorough_samples=3072,
     minimum_samples=20_000,
     test_count=16,
+    real_count=None,
     timed_turns=1,
     seeds=(0,),
     precision="32-true",

@@ -78,7 +78,7 @@ def test_a_part_is_here_when_its_set_is(root):
         ),
         (
             "coverage/split",
-            "There is no part 'split' of `coverage`. Expected one of train, valid, test.",
+            "There is no part 'split' of `coverage`. Expected one of train, valid, test, forged.",
         ),
     ],
 )

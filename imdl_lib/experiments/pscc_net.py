@@ -40,6 +40,7 @@ BENCHMARKS = {  # published column: (stand-in, real set)
     "IMD20": ("like_imd20", "imd2020"),
 }
 _FOUR = tuple(BENCHMARKS[name][0] for name in ("Columbia", "Coverage", "CASIA", "NIST16"))
+REAL = {"Coverage": "coverage", "CASIA": "casia1/forged"}  # of the ablation; those at hand
 DISTORTED = {  # published column: what is added to a set's name
     "Resize 0.78x": "/resize=0.78",
     "Resize 0.25x": "/resize=0.25",
@@ -64,9 +65,12 @@ FINEST_ONLY = {"supervised": (1,)}  # claim 25: no loss on the coarser masks
 EARLY = {f"Mask {scale}": (f"mask-{scale}", {"last_scale": scale}) for scale in (4, 3, 2)}
 TUNED = {"Coverage": "like_coverage", "CASIA": "like_casia", "NIST16": "like_nist16"}
 TUNED_REAL = {"Coverage": "coverage", "NIST16": "nist16"}  # CASIA v1 is for evaluation only
-TUNING = {f"tuned-{column.lower()}": (name, name) for column, name in TUNED.items()} | {
-    f"tuned-{column.lower()}-real": (name, f"{name}/test") for column, name in TUNED_REAL.items()
-}  # run: (what it is trained on, what it is tested on)
+TUNING = {  # run: (what it is trained on, what it is tested on)
+    f"tuned-{column.lower()}": (name, (name, *filter(None, [REAL.get(column)])))
+    for column, name in TUNED.items()
+} | {
+    f"tuned-{column.lower()}-real": (name, (f"{name}/test",)) for column, name in TUNED_REAL.items()
+}
 
 
 def _robustness(*sets: str) -> tuple[str, ...]:
@@ -81,21 +85,24 @@ _RELEASED_TESTS = (
 )
 
 _SIZES = tuple(f"sizes/{factor}" for factor in (1, 2, 4))
-_FULL_TESTS = (*_FOUR, "like_casia_d", *_SIZES)
+_ABLATION_TESTS = (*_FOUR, *REAL.values())
+_FULL_TESTS = (*_ABLATION_TESTS, "like_casia_d", *_SIZES)
 
 
-def _trained(name: str, config: dict[str, Any], tests: tuple[str, ...] = _FOUR) -> Run:
+def _trained(name: str, config: dict[str, Any], tests: tuple[str, ...] = _ABLATION_TESTS) -> Run:
     return Run(f"{PAPER}/{name}", PAPER, config, KINDS, tests)
 
 
-def _borrowing(name: str, base: str, config: dict[str, Any], tests: tuple[str, ...] = _FOUR) -> Run:
+def _borrowing(
+    name: str, base: str, config: dict[str, Any], tests: tuple[str, ...] = _ABLATION_TESTS
+) -> Run:
     """Another use of a trained run's weights."""
     return Run(f"{PAPER}/{name}", PAPER, config, (), tests, init_from=f"{PAPER}/{base}")
 
 
 RUNS = (
     *(
-        _trained(name, config, _FULL_TESTS if name == "full" else _FOUR)
+        _trained(name, config, _FULL_TESTS if name == "full" else _ABLATION_TESTS)
         for name, config in ABLATIONS.values()
     ),
     *(_borrowing(name, "full", config) for name, config in EARLY.values()),
@@ -121,13 +128,13 @@ RUNS = (
             PAPER,
             {},
             (),
-            (test,),
+            tests,
             init_from=f"{PAPER}/released",
             init_rate=0.5,  # sec. IV-B2: 1e-4 in place of 2e-4
             trained_on=trained_on,
             long=True,
         )
-        for name, (trained_on, test) in TUNING.items()
+        for name, (trained_on, tests) in TUNING.items()
     ),
 )
 

@@ -34,7 +34,8 @@ PAPER = "uen"
 
 # CASIA v2 trains and v1 tests in the paper; here a stand-in's training photos and its test photos
 CASIA, NIST = "like_casia", "like_nist16"
-CASIA_TESTS = (CASIA, "like_columbia", "like_coverage", "casia1")
+REAL = "casia1/forged"
+CASIA_TESTS = (CASIA, "like_columbia", "like_coverage", "coverage", "casia1")
 TAUGHT = "like_nist16_train"  # where emptied and kept masks are set against each other
 PLAIN = {"guided": False}  # without UEN
 WITHOUT = {"w/o DUS": ("no-dus", {"supervised": False}), "w/o UPR": ("no-upr", {"refining": False})}
@@ -55,7 +56,7 @@ NODES = 16
 
 
 def _casia(name: str, stage: str, config: dict[str, Any], **more: Any) -> Run:
-    fields = {"tests": (CASIA,), "trained_on": CASIA} | more
+    fields = {"tests": (CASIA, REAL), "trained_on": CASIA} | more
     return Run(f"{PAPER}/{name}", stage, config, (), **fields)
 
 
@@ -88,9 +89,8 @@ def _nist(name: str, config: dict[str, Any], noise: int = 0) -> Run:
 
 def _borrowing(name: str, config: dict[str, Any]) -> Run:
     """The released weights, used otherwise."""
-    return Run(
-        f"{PAPER}/{name}", "uen.vanilla", config, (), (CASIA,), init_from=f"{PAPER}/released"
-    )
+    start = f"{PAPER}/released"
+    return Run(f"{PAPER}/{name}", "uen.vanilla", config, (), (CASIA, REAL), init_from=start)
 
 
 RUNS = (
