@@ -23,6 +23,7 @@ from . import paths
 from .errors import DataError, RegistryError
 
 _BSDS = "BIDS/BSDS500/master/BSDS500/data"
+_COCO = "Goodccccl/yolov8_python/0f2dcc3495e32245968452037ee54595d3af69f7/coco128-seg"
 _CASIA = (
     "kPsarakis/Image-Forgery-Detection-CNN/424d7d15a6e150d086aac79620466762ddf42b72/data/CASIA1"
 )
@@ -87,6 +88,18 @@ SETS: dict[str, FetchSpec] = {
         licence="non-commercial research and education; the photographers keep their rights",
         source="https://github.com/EliSchwartz/imagenet-sample-images",
         remote={"photos/imagenet_samples": "EliSchwartz/imagenet-sample-images/master"},
+    ),
+    "coco128_seg": FetchSpec(
+        name="coco128_seg",
+        title="COCO128-seg: 128 training photos of COCO 2017 with outlines of 929 objects",
+        folder="photos/coco128_seg",
+        megabytes=8,
+        licence="the photographers' Creative Commons licences, which differ; outlines CC BY 4.0",
+        source="https://github.com/Goodccccl/yolov8_python",
+        remote={
+            f"photos/coco128_seg/{folder}": f"{_COCO}/{folder}/train2017"
+            for folder in ("images", "labels")
+        },
     ),
     "casia1": FetchSpec(
         name="casia1",

@@ -1,6 +1,6 @@
 """Sources of pristine photos, split 8:1:1 by photo, read as RGB, packed for quick random access.
 
-`SOURCES` names them: those that pip has brought, and two sets that `imdl_lib.fetch` downloads.
+`SOURCES` names them: those that pip has brought, and three sets that `imdl_lib.fetch` downloads.
 `pack` decodes photos once into one file that all processes map and share.
 """
 
@@ -94,6 +94,7 @@ SOURCES: dict[str, Callable[[], tuple[Photo, ...]]] = {
     "packaged": packaged,
     "bsds500": partial(fetched, "bsds500"),
     "imagenet_samples": partial(fetched, "imagenet_samples"),
+    "coco128_seg": partial(fetched, "coco128_seg"),
     "dresden": lambda: folder(checksums.root() / "photos" / "dresden"),  # bring your own
 }
 
@@ -159,7 +160,12 @@ class PhotoPack(Sequence):
         return np.asarray(self.pixels[start : start + int(np.prod(shape))]).reshape(shape)
 
     def segments(self, index: int) -> UInt8[np.ndarray, "H W"]:
-        """Human outlines where the photo has them, else superpixels; 1 to 255, and on from 1."""
+        """What belongs together in a photo, numbered 1 to 255 and on from 1; 0 is no object.
+
+        Human outlines in ``bsds500``, where a segment may be background and nothing is 0, and in
+        ``coco128_seg``, where every segment is an object and all else 0, in two photos everything.
+        Superpixels in all other photos, which leave no 0.
+        """
         end, shape = self.starts[index] + int(np.prod(self.shapes[index])), self.shapes[index][:2]
         return np.asarray(self.pixels[end : end + int(np.prod(shape))]).reshape(shape)
 
@@ -222,11 +228,16 @@ def _write_pack(path: Path, photos: Sequence[Photo], max_side_px: int, progress:
 
 
 def _segments(photo: Photo, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W"]:
-    folder, shape = photo.path.parent, image.shape[:2]
-    file = folder.with_name(f"groundTruth_{folder.name}") / f"{photo.path.stem}.mat"
-    human = photo.source == "bsds500" and file.is_file()
-    found = segments.drawn(file) if human else segments.superpixels(image)
-    return ((segments.resized(found, shape) - 1) % 255 + 1).astype(np.uint8)
+    folder, name, shape = photo.path.parent, photo.path.stem, image.shape[:2]
+    drawn = folder.with_name(f"groundTruth_{folder.name}") / f"{name}.mat"
+    polygons = folder.with_name("labels") / f"{name}.txt"
+    if photo.source == "bsds500" and drawn.is_file():
+        found = segments.resized(segments.drawn(drawn), shape)
+    elif photo.source == "coco128_seg" and polygons.is_file():
+        found = segments.polygons(polygons, shape)
+    else:
+        found = segments.superpixels(image)
+    return np.where(found > 0, (found - 1) % 255 + 1, 0).astype(np.uint8)
 
 
 def _at_most(image: UInt8[np.ndarray, "H W 3"], max_side_px: int) -> UInt8[np.ndarray, "h w 3"]:

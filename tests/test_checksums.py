@@ -15,7 +15,7 @@ from imdl_lib.errors import DataError, RegistryError
 def test_lists_hold_the_files_of_each_set():
     folders = Counter(
         str(PurePosixPath(path).parent)
-        for name in ("bsds500", "imagenet_samples", "casia1", "coverage")
+        for name in ("bsds500", "imagenet_samples", "coco128_seg", "casia1", "coverage")
         for path in checksums.listed(name)
     )
     assert folders == {
@@ -26,6 +26,8 @@ def test_lists_hold_the_files_of_each_set():
         "photos/bsds500/groundTruth_val": 100,
         "photos/bsds500/groundTruth_test": 200,
         "photos/imagenet_samples": 350,
+        "photos/coco128_seg/images": 128,
+        "photos/coco128_seg/labels": 128,
         "casia1/images": 920,
         "casia1/masks": 920,
         "casia1/authentic": 800,
@@ -88,7 +90,7 @@ def test_unknown_set():
         checksums.spec_of("cifar")
     assert str(caught.value) == (
         "There is no set `cifar` to fetch. Expected one of packaged, bsds500, imagenet_samples, "
-        "casia1, coverage. `imdl data info NAME` describes each."
+        "coco128_seg, casia1, coverage. `imdl data info NAME` describes each."
     )
 
 

@@ -291,6 +291,24 @@ def test_an_archive_that_is_no_zip(casia, tmp_path):
     )
 
 
+def test_photos_and_outlines_of_coco128_seg_come_from_two_folders(server, monkeypatch, tmp_path):
+    bodies = {"images/9.jpg": b"a photo", "labels/9.txt": b"45 0 0 1 0 1 1\n", "labels/25.txt": b""}
+    sums = {
+        f"photos/coco128_seg/{path}": Sum(hashlib.sha256(body).hexdigest())
+        for path, body in bodies.items()
+    }
+    monkeypatch.setattr(checksums, "_sums", lambda: sums)
+    checksums.listed.cache_clear()
+    source = "Goodccccl/yolov8_python/0f2dcc3495e32245968452037ee54595d3af69f7/coco128-seg"
+    server.content = {
+        f"/{source}/{path.replace('/', '/train2017/')}": body for path, body in bodies.items()
+    }
+    assert fetch.get("coco128_seg", progress=False).complete
+    for path, body in bodies.items():
+        assert (tmp_path / "data/photos/coco128_seg" / path).read_bytes() == body
+    checksums.listed.cache_clear()
+
+
 def tiff(pixels: np.ndarray, compression: str | None = None) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "TIFF", compression=compression)

@@ -71,7 +71,7 @@ def test_families_of_packaged_photos():
 def test_names_of_sources(source, monkeypatch, tmp_path):
     monkeypatch.setenv("IMDL_DATA", str(tmp_path))
     monkeypatch.setattr(checksums, "absent", lambda name: ())
-    counts = {"packaged": 58, "bsds500": 500, "imagenet_samples": 350}
+    counts = {"packaged": 58, "bsds500": 500, "imagenet_samples": 350, "coco128_seg": 128}
     found = photos.SOURCES[source]()
     assert len({photo.id for photo in found}) == len(found) == counts[source]
     assert all(photo.id.startswith(f"{source}/") and photo.source == source for photo in found)
@@ -318,3 +318,22 @@ def test_segments_of_a_pack_are_outlines_where_there_are_any(tmp_path):
     small = photos.pack(chosen, 20, progress=False).segments(0)
     assert small.shape == (13, 20) and small[12].tolist() == [45] * 10 + [4] * 10
     assert np.array_equal(packed[1], packed[0])
+
+
+def test_segments_of_coco128_seg_are_its_objects_and_0_elsewhere(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    Image.new("RGB", (60, 40)).save(tmp_path / "images/9.jpg")
+    (tmp_path / "labels/9.txt").write_text("0 .5 0 1 0 1 1 .5 1\n")
+    (tmp_path / "labels/25.txt").write_text("")
+    Image.new("RGB", (60, 40)).save(tmp_path / "images/25.jpg")
+    chosen = [
+        Photo(f"coco128_seg/images/{n}", tmp_path / f"images/{n}.jpg", "coco128_seg", "", n)
+        for n in ("9", "25")
+    ]
+    packed = photos.pack(chosen, progress=False)
+    assert packed.segments(0)[:, [0, 28, 31, 59]].tolist() == [[0, 0, 1, 1]] * 40
+    assert not packed.segments(1).any()
+    assert photos.pack(chosen, 30, progress=False).segments(0).mean() == pytest.approx(
+        0.5, abs=0.05
+    )
