@@ -21,6 +21,7 @@ module only ever needs those before it::
     backbones              feature extractors that papers share
     papers, baselines      one readable file each
     roc, metrics           counting over scores; every name carries its protocol
+    speed                  times and operations of whole networks, side by side
     profiles, registry     how much of everything; what a run, table, figure, claim is
     jobs, train            a run's network, files and weights; one loop
     traces, responses      one row per image: of trace extractors, of correlation modules

@@ -3,7 +3,6 @@
 import csv
 import os
 import platform
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from . import baselines, crops, files, manipulations, paths, splits, standins
+from . import baselines, crops, files, manipulations, paths, speed, splits, standins
 from .baselines import cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
@@ -27,7 +26,6 @@ from .registry import Run, identity
 
 VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
 VALIDATION_IMAGES = 512
-TIMED_PX = 256  # side of the image of relative run times
 
 
 Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is known
@@ -40,19 +38,7 @@ class Stage:
     model: Callable[[Mapping[str, Any], int], nn.Module]  # and of its training images' side
     loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: nothing to train
     facts: Callable[[nn.Module, "Job"], dict[str, Any]] = lambda full, job: {}  # see `facts`
-
-
-@torch.inference_mode()
-def _relative_time(model: nn.Module, measure: nn.Module, turns: int) -> float:
-    """Best time of one forward as a share of another network's, taken in turns."""
-    image, best = torch.rand(1, 3, TIMED_PX, TIMED_PX), {}
-    for _ in range(turns):
-        for network in (model.eval(), measure.eval()):
-            began = time.perf_counter()
-            network(image)
-            spent = time.perf_counter() - began
-            best[network] = min(spent, best.get(network, spent))
-    return round(best[model] / best[measure], 3)
+    learned: Callable[[nn.Module], dict[str, Any]] = lambda trained: {}  # of weights that are kept
 
 
 def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
@@ -65,13 +51,71 @@ def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
 
 def _pscc_net_facts(full: pscc_net.Model, job: "Job") -> dict[str, Any]:
     paper, turns = pscc_net.Model(pscc_net.Config()), job.profile.timed_turns
-    found: dict[str, Any] = {"relative_time": _relative_time(full, paper, turns)}
+    found: dict[str, Any] = {"relative_time": speed.relative_time(full, paper, turns)}
     if job.run.keep:
         theirs = mantranet.Model(mantranet.Config())
-        found["relative_time_of_mantranet"] = _relative_time(theirs, paper, turns)
+        found["relative_time_of_mantranet"] = speed.relative_time(theirs, paper, turns)
+        found |= _attention_facts(paper) | _pscc_net_times(paper, theirs, job)
     if full.config.last_scale > 1:
         found["early_exit_identical"] = _stops_with_the_same_masks(full)
     return found
+
+
+def _attention_facts(paper: pscc_net.Model) -> dict[str, Any]:
+    """What section III-B says of the fold: nothing is lost, and attention does not grow."""
+    entries = {
+        f"attention_entries_{name}": speed.attention_entries(paper, size)
+        for name, size in (("256px", speed.SQUARE), ("1080p", speed.FULL_HD))
+    }
+    return entries | {"fold_is_exact": speed.fold_is_exact()}
+
+
+def _pscc_net_times(paper: pscc_net.Model, theirs: mantranet.Model, job: "Job") -> dict[str, Any]:
+    turns = job.profile.large_turns
+    if not turns or _is_timed(job):
+        return {}
+    return {
+        "teraflop_1080p": speed.teraflop(paper, speed.FULL_HD),
+        "teraflop_of_mantranet_1080p": speed.teraflop(theirs, speed.FULL_HD),
+        "seconds_1080p": speed.seconds(paper, speed.FULL_HD, turns),
+        "relative_time_of_mantranet_1024x768": speed.relative_time(
+            theirs, paper, turns, speed.PHOTO
+        ),
+        "detection_share_256px": speed.detection_share(paper, speed.SQUARE, 5 * turns),
+        "detection_share_1080p": speed.detection_share(paper, speed.FULL_HD, turns),
+        "timed_on": _timed_on(),
+    }
+
+
+def _mantranet_facts(full: mantranet.Model, job: "Job") -> dict[str, Any]:
+    turns = job.profile.large_turns
+    if not job.run.keep or not turns or _is_timed(job):
+        return {}
+    return {
+        "teraflop_1024x768": speed.teraflop(full, speed.PHOTO),
+        "seconds_1024x768": speed.seconds(full, speed.PHOTO, turns),
+        "timed_on": _timed_on(),
+    }
+
+
+def _is_timed(job: "Job") -> bool:
+    """Whether the record of this network has its times: they take minutes, and stay."""
+    return is_current(job) and "timed_on" in read_record(job)
+
+
+def _timed_on() -> str:
+    return f"{environment()['machine']}, {torch.get_num_threads()} threads, fp32"
+
+
+def _alphas(trained: pscc_net.Model) -> dict[str, float]:
+    """The learned weights of both attentions (eq. 4) by scale; all began at 1."""
+    named = trained.masks.named_parameters()
+    found = {name: float(value.detach()) for name, value in named if "gamma" in name}
+    return {
+        f"alpha_{kind}_{scale}": round(found[f"getmask{scale}.gamma_{kind}"], 4)
+        for scale in pscc_net.SCALES
+        for kind in ("s", "c")
+    }
 
 
 @torch.inference_mode()
@@ -105,7 +149,7 @@ def _guided(base: Callable[[float, int], uen.Base], own: Loss = lambda *_: {}) -
         if job.run.is_trained and not job.run.keep:
             return {}
         measure = model({}, PAPER.released_size_px)
-        return {"relative_time": _relative_time(full, measure, job.profile.timed_turns)}
+        return {"relative_time": speed.relative_time(full, measure, job.profile.timed_turns)}
 
     return Stage(model, loss, facts)
 
@@ -117,12 +161,16 @@ STAGES: dict[str, Stage] = {
         _imc_facts,
     ),
     "mantranet": Stage(
-        lambda c, px: mantranet.Model(mantranet.Config(**c)), lambda c: mantranet.loss
+        lambda c, px: mantranet.Model(mantranet.Config(**c)),
+        lambda c: mantranet.loss,
+        _mantranet_facts,
+        lambda trained: {"any_size": speed.any_size(trained)},
     ),
     "pscc_net": Stage(
         lambda c, px: pscc_net.Model(pscc_net.Config(**{"size_px": px, **c})),
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
         _pscc_net_facts,
+        _alphas,
     ),
     "uen.vanilla": _guided(lambda width, px: uen.Vanilla(width)),
     "uen.pscc_net": _guided(
@@ -261,6 +309,7 @@ def publish(job: Job, sets: dict[str, str]) -> None:
     history = record.pop("history", [])
     if history and not is_published(job):
         _publish_training(job, history)
+    record |= _learned(job)
     files.write_json(job.folder / "run.json", record)
 
 
@@ -282,6 +331,15 @@ def facts(job: Job) -> dict[str, Any]:
     full = stage.model(job.run.config, PAPER.released_size_px)
     count = sum(p.numel() for p in full.parameters())
     return {"paper_parameters": count, **stage.facts(full, job)}
+
+
+def _learned(job: Job) -> dict[str, Any]:
+    """What is measured on the weights that are committed."""
+    if not job.run.keep:
+        return {}
+    trained = job.build()
+    load_weights(trained, job.released)
+    return STAGES[job.run.stage].learned(trained)
 
 
 def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:

@@ -27,6 +27,7 @@ class Profile:
     test_count: int  # images per stand-in, before a set's own factor
     real_count: int | None  # images of a real test set that are scored; None: all
     timed_turns: int  # forwards of which a run time is the best
+    large_turns: int  # the same of megapixel images, which take minutes; 0: they are not timed
     seeds: tuple[int, ...]
     precision: str  # "32-true" or "auto": bf16 where the hardware has it
 
@@ -50,6 +51,7 @@ QUICK = Profile(
     test_count=8,
     real_count=8,
     timed_turns=1,
+    large_turns=0,
     seeds=(0,),
     precision="32-true",
 )
@@ -73,6 +75,7 @@ STANDARD = Profile(
     test_count=128,
     real_count=None,
     timed_turns=10,
+    large_turns=2,
     seeds=(0,),
     precision="auto",
 )
@@ -99,6 +102,7 @@ PAPER = Profile(
     test_count=5_000,
     real_count=None,
     timed_turns=10,
+    large_turns=2,
     seeds=(0, 1, 2),
     precision="auto",
 )

@@ -56,6 +56,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
         test_count=4,
         real_count=None,
         timed_turns=1,
+        large_turns=0,
     )
     monkeypatch.setitem(profiles.PROFILES, "tiny", profile)
     return profile

@@ -9,8 +9,9 @@ import torch
 from runs import BASE, NETWORK, RUN, STARTED, job, trained
 from safetensors import SafetensorError
 
-from imdl_lib import files, jobs, standins, train
+from imdl_lib import files, jobs, speed, standins, train
 from imdl_lib.errors import DataError, RegistryError, WeightsError
+from imdl_lib.papers import pscc_net
 
 
 def test_weights_of_another_network(workplace, tiny):
@@ -129,7 +130,7 @@ def test_facts_of_the_first_backbone(tiny):
 
 def test_facts_of_an_early_exit(tiny, monkeypatch):
     """Times are of networks at the paper's width; here any time will do."""
-    monkeypatch.setattr(jobs, "_relative_time", lambda model, measure, turns: turns)
+    monkeypatch.setattr(speed, "relative_time", lambda model, measure, turns: turns)
     stopped = replace(RUN, stage="pscc_net", config={"last_scale": 3}, keep=False)
     facts = jobs.facts(job(stopped, tiny))
     assert facts == {
@@ -139,29 +140,58 @@ def test_facts_of_an_early_exit(tiny, monkeypatch):
     }
     monkeypatch.setattr(torch, "equal", lambda a, b: False)
     assert not jobs.facts(job(stopped, tiny))["early_exit_identical"]
-    whole = replace(stopped, config={}, keep=True)
-    assert set(jobs.facts(job(whole, tiny))) == {
+
+
+def test_facts_of_released_networks(workplace, tiny, monkeypatch):
+    """Without megapixel images in quick; where they are timed, once for a record."""
+    monkeypatch.setattr(speed, "relative_time", lambda *_: 0.5)
+    monkeypatch.setattr(speed, "seconds", lambda *_: 9.0)
+    monkeypatch.setattr(speed, "detection_share", lambda *_: 0.6)
+    whole = replace(RUN, stage="pscc_net", config={}, keep=True)
+    facts = jobs.facts(job(whole, tiny))
+    assert facts == {
+        "paper_parameters": 3_668_000 - 58,
+        "relative_time": 0.5,
+        "relative_time_of_mantranet": 0.5,
+        "attention_entries_256px": facts["attention_entries_1080p"],
+        "attention_entries_1080p": facts["attention_entries_256px"],
+        "fold_is_exact": True,
+    }
+    timed = job(whole, replace(tiny, large_turns=1))
+    times = jobs.facts(timed)
+    assert times.keys() - facts.keys() == {
+        "teraflop_1080p",
+        "teraflop_of_mantranet_1080p",
+        "seconds_1080p",
+        "relative_time_of_mantranet_1024x768",
+        "detection_share_256px",
+        "detection_share_1080p",
+        "timed_on",
+    }
+    assert times["timed_on"].endswith(f" cores, {torch.get_num_threads()} threads, fp32")
+    files.write_json(timed.folder / "run.json", {"identity": timed.identity, **times})
+    assert jobs.facts(timed) == facts
+    theirs = job(replace(RUN, config={}, keep=True), replace(tiny, large_turns=1))
+    assert set(jobs.facts(theirs)) == {
         "paper_parameters",
-        "relative_time",
-        "relative_time_of_mantranet",
+        "teraflop_1024x768",
+        "seconds_1024x768",
+        "timed_on",
     }
 
 
-def test_a_relative_time_is_a_ratio_of_best_times(monkeypatch):
-    """On a clock that only the networks move: 5, 2, 2 seconds against 4."""
-    clock = [0.0]
-    monkeypatch.setattr(jobs.time, "perf_counter", lambda: clock[0])
-
-    class Takes(torch.nn.Module):
-        def __init__(self, *seconds: float) -> None:
-            super().__init__()
-            self.seconds = list(seconds)
-
-        def forward(self, image: torch.Tensor) -> None:
-            clock[0] += self.seconds.pop(0)
-
-    assert jobs._relative_time(Takes(5, 2, 2), Takes(4, 4, 4), 3) == 0.5
-    assert jobs._relative_time(Takes(5, 2), Takes(4, 4), 1) == 1.25
+def test_what_is_learned_is_read_from_committed_weights(workplace, tiny):
+    one = job(replace(RUN, keep=True), tiny)
+    train.train(one, progress=False)
+    jobs.publish(one, {})
+    assert jobs.read_record(one)["any_size"] is True
+    masks = pscc_net.Model(pscc_net.Config(width=0.125, size_px=32))
+    with torch.no_grad():
+        masks.masks.getmask3.gamma_s.fill_(1.25)
+        masks.masks.getmask1.gamma_c.fill_(0.5)
+    learned = jobs.STAGES["pscc_net"].learned(masks)
+    assert len(learned) == 8
+    assert learned | {"alpha_s_3": 1.25, "alpha_c_1": 0.5, "alpha_s_1": 1.0} == learned
 
 
 def test_a_folder_that_cannot_be_written(workplace, tiny, monkeypatch):

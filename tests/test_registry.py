@@ -27,6 +27,7 @@ PROFILE = Profile(
     test_count=16,
     real_count=None,
     timed_turns=1,
+    large_turns=0,
     seeds=(0,),
     precision="32-true",
 )
