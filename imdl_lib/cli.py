@@ -123,33 +123,17 @@ def claims(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
 def notebook(path: Path, profile: ProfileName = "standard") -> None:
     """Execute a notebook at a profile into build/<profile>/notebooks, and make a page of it."""
     profiles.profile(profile)
-    if not (paths.ROOT / path).is_file():
+    chosen = paths.argument(path)
+    if not chosen.is_file():
         raise DataError(f"There is no notebook {path}. Expected a file. Check the path.")
-    folder = paths.build(profile) / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
-    executed = folder / path.name
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        str(path),
-        str(executed),
-        "--cwd",
-        str(path.parent),
-    ]
-    command += ["-p", "profile", profile, "--no-progress-bar", "--log-level", "ERROR"]
-    _call(command, f"Notebook {path.name}")
-    page = [
-        sys.executable,
-        "-m",
-        "nbconvert",
-        "--to",
-        "html",
-        "--log-level",
-        "ERROR",
-        str(executed),
-    ]
-    _call(page, f"The page of {path.name}")
+    executed = paths.executed(chosen, profile)
+    files.require_writable(executed)
+    files_and_folder = [str(chosen), str(executed), "--cwd", str(chosen.parent)]
+    quietly = ["--no-progress-bar", "--log-level", "ERROR"]
+    command = [sys.executable, "-m", "papermill", *files_and_folder, "-p", "profile", profile]
+    _call([*command, *quietly], f"Notebook {path.name}")
+    page = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR"]
+    _call([*page, str(executed)], f"The page of {path.name}")
     print(executed.relative_to(paths.ROOT))
 
 
@@ -250,8 +234,9 @@ def detect(
     """What each released network, or one paper's, marks in a photo: one picture."""
     from . import detect as detection
 
+    place = out and paths.argument(out)
     written = detection.detect(
-        paths.from_call(str(photo)), out, profile, _paper(paper) if paper else ""
+        paths.argument(photo), place, profile, _paper(paper) if paper else ""
     )
     print(f"{written}\n{CAUTION}")
 
@@ -259,6 +244,7 @@ def detect(
 def _call(command: list[str], what: str) -> None:
     """Run a helper program; its last words are the error's evidence."""
     environment = os.environ | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment["PWD"] = str(paths.called_from())  # which a notebook's kernel believes
     done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])

@@ -1,34 +1,90 @@
 """One photo through the released networks: a picture of the photo, each map, and both together."""
 
+import hashlib
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from . import evaluate, experiments, figures, files, paths, photos, train
+from . import evaluate, experiments, figures, files, photos, train
+from .errors import DataError
 
 MAX_SIDE_PX = 1600  # a larger photo is scaled down: memory grows with its area
+ASKED = "imdl detect"  # the text in a picture that says of which photo it is
 
 
 def detect(photo: Path, out: Path | None, profile: str = "standard", paper: str = "") -> Path:
     """Write what each paper's released network, or one's, says of a photo; returns the picture.
 
-    It is ``<photo>.imdl.png`` in the folder of the call, or ``out``.
+    It is ``out``; where ``out`` is a folder, it lies there, and without ``out`` in the working
+    folder, as ``<photo>.imdl.png``. Another photo's picture of that name is left alone: then the
+    name holds the photo's ending too, or a number.
 
     Raises:
-        DataError: the photo cannot be read, or no weights are at hand for the profile.
+        DataError: the photo cannot be read, ``out`` not written, or no weights are at hand.
         RegistryError: there is no such paper.
     """
     runs = [run.id for run in experiments.RUNS if run.id.endswith("/released")]
     image = _fitted(photos.read(photo))
+    asked = _question(photo, profile, paper)
+    files.require_writable(_target(photo, out, asked))  # before minutes of work
     said = {}
     for id in [experiments.run(f"{paper}/released").id] if paper else runs:
         found = evaluate.predict(train.load(experiments.job(id, profile)), image[None])
         said[id.split("/")[0]] = found.prob[0, 0].numpy(), float(found.score[0])
-    target = paths.from_call(str(out or f"{photo.stem}.imdl.png"))
     drawn = _drawn(image, said)
+    target = _target(photo, out, asked)  # another call may have taken the name since
     with files.whole(target) as temporary:
-        drawn.savefig(temporary, dpi=110)
+        drawn.savefig(temporary, dpi=110, metadata={ASKED: asked})
     return target
+
+
+def _question(photo: Path, profile: str, paper: str) -> str:
+    digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+    return f"{digest} {profile} {paper or 'every paper'}"
+
+
+def _target(photo: Path, out: Path | None, asked: str) -> Path:
+    """Where the picture goes, so that nothing is replaced but an answer to the same question."""
+    try:
+        if out is None or out.is_dir():
+            places = ((out or Path.cwd()) / name for name in _names(photo))
+            return next(at for at in places if not at.exists() or _asked(at) == asked)
+        _check_out(photo, out)
+        return out
+    except OSError as error:  # such as a name that is too long to be looked for
+        raise files.cannot_write(out or photo, error) from error
+
+
+def _names(photo: Path) -> Iterator[str]:
+    yield f"{photo.stem}.imdl.png"
+    yield f"{photo.name}.imdl.png"
+    yield from (f"{photo.name}.{number}.imdl.png" for number in count(2))
+
+
+def _check_out(photo: Path, out: Path) -> None:
+    if out.suffix.lower() != ".png":
+        raise DataError(
+            f"A picture cannot be written to {out}. Expected a folder that exists, or a name that "
+            "ends with .png. Name one with --out."
+        )
+    if out.exists() and (out.samefile(photo) or not _asked(out)):
+        what = "the photo itself" if out.samefile(photo) else "a file of another kind"
+        raise DataError(
+            f"{out} is {what} and was not replaced. Expected a new name, or a picture that "
+            "`imdl detect` has written. Name another file with --out."
+        )
+
+
+def _asked(file: Path) -> str | None:
+    """The question that a picture answers; None where no call of `detect` has written it."""
+    try:
+        with Image.open(file) as picture:
+            return picture.info.get(ASKED)
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for any other file
+        return None
 
 
 def _fitted(image: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -27,15 +27,45 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
+        _remove(temporary)
+
+
+def require_writable(path: Path) -> None:
+    """Raise now what `whole` would raise for ``path`` once the work is done."""
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        _remove(temporary)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):  # where it could not be made, it cannot be looked for either
         temporary.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> Exception:
     """The error a user should see for a failed write; other errors are handed back unchanged."""
+    denied = ("permission is denied", "Name a folder that you can write to")
+    no_folder = ("a part of its path is a file", "Name another folder")
+    full = "Free some space and run the same command again"
     reasons = {
-        errno.ENOSPC: ("the disk is full", "Free some space and run the same command again"),
+        errno.ENOSPC: ("the disk is full", full),
+        errno.EDQUOT: ("your share of the disk is full", full),
         errno.EROFS: ("the disk is read-only", "Name a folder that can be written"),
-        errno.EACCES: ("permission is denied", "Name a folder that you can write to"),
+        errno.EACCES: denied,
+        errno.EPERM: denied,
+        errno.ENOTDIR: no_folder,
+        errno.EEXIST: no_folder,
+        errno.EISDIR: ("it is a folder", "Name a file"),
+        errno.ENAMETOOLONG: ("its name is too long", "Name a shorter one"),
     }
     if error.errno not in reasons:
         return error

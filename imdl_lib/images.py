@@ -3,31 +3,42 @@
 import re
 import struct
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageSequence, UnidentifiedImageError
 
 from .errors import DataError
 
 MAX_MEGAPIXELS = 100  # a larger image is refused, not read
+TURNS = {  # from what a camera notes of how it was held to what sets the photo upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """Read an image as 8-bit RGB.
 
-    It is turned as its EXIF data say; grey, palette and CMYK become RGB; transparency is shown on
-    white; 16-bit values lose their low byte. Of an MPO file, as some phones write, the first
-    picture is read; any other file with several frames is refused.
+    It is turned as its EXIF rotation tag says, whatever else stands beside that tag; grey, palette
+    and CMYK become RGB; transparency is shown on white; 16-bit values lose their low byte. Of an
+    MPO file, as some phones write, the first picture is read; any other file with several frames
+    is refused.
 
     Raises:
         DataError: the file is missing, empty, damaged, animated, too large or no photo.
     """
     _check_file(path)
     try:
-        with warnings.catch_warnings():  # MAX_MEGAPIXELS stands in for Pillow's limit
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with warnings.catch_warnings():  # of size, which is checked here, and of odd EXIF entries
+            warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 _check_image(path, image)
                 return _rgb(path, image)
@@ -42,6 +53,13 @@ def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
         raise DataError(
             f"{path} is damaged or truncated ({error}). "
             "Expected a whole image file. Fetch or copy it again."
+        ) from error
+    except DataError:
+        raise
+    except Exception as error:  # a format's reader may stop with anything at what it never met
+        raise DataError(
+            f"{path} cannot be read: {type(error).__name__} ({error}). "
+            "Expected a JPEG, PNG, TIFF, WebP or BMP photo. Save it as one of these."
         ) from error
 
 
@@ -78,8 +96,28 @@ def _too_large(path: Path, pixels: int) -> DataError:
     )
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    if image.format == "TIFF":  # loading turns it, and takes the tag away
+        _rotation_alone(image)
+    image.load()
+    turn = TURNS.get(_rotation_alone(image).get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
+
+
+def _rotation_alone(image: Image.Image) -> Image.Exif:
+    """An image's EXIF data without any other entry: one that is odd would stop Pillow."""
+    with suppress(Exception):  # it has no error type of its own for data that it cannot read
+        image.getexif()
+    exif = image.getexif()  # now what could be read of them, the XMP data's rotation included
+    for tag in set(exif) - {ExifTags.Base.Orientation}:
+        del exif[tag]
+    for key in ("XML:com.adobe.xmp", "xmp"):
+        image.info.pop(key, None)
+    return exif
+
+
 def _rgb(path: Path, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     if upright.mode.startswith("I;16"):
         high = (np.asarray(upright) >> 8).astype(np.uint8)
         return np.repeat(high[..., None], 3, axis=2)

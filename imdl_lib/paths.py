@@ -24,26 +24,55 @@ def build(profile: str) -> Path:
     return ROOT / "build" / profile
 
 
+def executed(notebook: Path, profile: str) -> Path:
+    """Where a notebook's executed copy goes; two notebooks never share a place.
+
+    It is the notebook's own place below `NOTEBOOKS`, or below the disk's root.
+    """
+    whole, folder = notebook.resolve(), build(profile) / "notebooks"
+    if whole.is_relative_to(NOTEBOOKS):
+        return folder / whole.relative_to(NOTEBOOKS)
+    return folder / "elsewhere" / whole.relative_to(whole.anchor)
+
+
 def cache() -> Path:
     """Folder of what can be made again: forged sets, photo packs, checkpoints.
 
     ``IMDL_CACHE`` names it; the default is the user's cache folder.
     """
-    base = os.environ.get("IMDL_CACHE")
-    if base:
-        return from_call(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imdl"
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imdl"
+    return _named_by("IMDL_CACHE") or default
 
 
 def data_root() -> Path | None:
     """Folder of real photos and data sets named by ``IMDL_DATA``; None where it is not set."""
-    value = os.environ.get("IMDL_DATA")
-    return from_call(value) if value else None
+    return _named_by("IMDL_DATA")
 
 
-def from_call(value: str) -> Path:
-    """``value`` as seen from where the command was called.
+def _named_by(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(called_from(), _with_home(Path(value))) if value else None
 
-    A notebook's kernel runs in the notebook's folder, but inherits the shell's ``PWD``.
+
+def called_from() -> Path:
+    """Folder in which the command was called; a relative folder in a variable is meant from it.
+
+    A notebook's kernel runs in the notebook's folder, and only the shell's ``PWD``, which it
+    inherits, tells where Jupyter was called. Elsewhere ``PWD`` is not believed: a program that
+    starts another one in a folder of its choice leaves ``PWD`` as it was.
     """
-    return Path(os.environ.get("PWD") or Path.cwd(), Path(value).expanduser())
+    shell = os.environ.get("PWD") if "JPY_PARENT_PID" in os.environ else None  # Jupyter sets it
+    return Path(shell or Path.cwd())
+
+
+def argument(value: Path) -> Path:
+    """The file or folder that a command's argument names, seen from the working folder."""
+    return _with_home(value).absolute()
+
+
+def _with_home(path: Path) -> Path:
+    """``~`` as the shell reads it; a name such as ``~copy.jpg``, which is no user's, stays."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path

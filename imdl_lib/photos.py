@@ -211,7 +211,8 @@ def open_pack(path: Path) -> PhotoPack:
 
 def _key(photos: Sequence[Photo], max_side_px: int) -> str:
     stats = [photo.path.stat() if photo.path.exists() else None for photo in photos]
-    facts = [(p.id, s and (s.st_mtime_ns, s.st_size)) for p, s in zip(photos, stats, strict=True)]
+    names = [p.id if p.source in checksums.SETS else str(p.path) for p in photos]
+    facts = [(n, s and (s.st_mtime_ns, s.st_size)) for n, s in zip(names, stats, strict=True)]
     return _digest(json.dumps([_MAGIC.decode(), max_side_px, facts]))[:16]
 
 

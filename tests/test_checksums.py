@@ -117,7 +117,8 @@ def test_data_root_that_is_a_file(monkeypatch, tmp_path):
 
 
 def test_relative_data_root_is_taken_from_where_the_command_was_called(monkeypatch, tmp_path):
-    monkeypatch.setenv("PWD", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     monkeypatch.setenv("IMDL_DATA", "here")
     assert checksums.place("bsds500", "photos/a.jpg") == Path(tmp_path, "here", "photos/a.jpg")
 

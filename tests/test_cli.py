@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from imdl_lib import checksums, cli, datasets, detect, experiments, fetch, images
+from imdl_lib import checksums, cli, datasets, detect, experiments, fetch, images, paths
 from imdl_lib.batch import Prediction
 from imdl_lib.registry import Run
 
@@ -264,15 +265,41 @@ def test_detect_without_weights(imdl, workplace, tiny):
     )
 
 
-def test_detect_asks_every_released_network(workplace, tiny, monkeypatch):
-    """Each in its own row, or one paper's alone."""
-    path = workplace / "photo.png"
-    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(path)
+@pytest.fixture
+def networks(workplace, tiny, monkeypatch):
+    """Released networks that mark nothing, and a working folder that ``PWD`` does not name."""
+    (workplace / "elsewhere").mkdir()
     monkeypatch.setattr(detect.train, "load", lambda job: job.run.id)
     monkeypatch.setattr(detect.evaluate, "predict", said)
+    monkeypatch.chdir(workplace)
+    monkeypatch.setenv("PWD", str(workplace / "elsewhere"))
+    return workplace
+
+
+def said(run: str, images: np.ndarray) -> Prediction:
+    return Prediction(torch.zeros(1, 1, *images.shape[1:3]), torch.zeros(1))
+
+
+def photo(path, grey: int = 0, width: int = 12):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.full((8, width, 3), grey, np.uint8)).save(path)
+    return path
+
+
+def detected(imdl, *arguments: str) -> str:
+    """The picture that the command has written, as it says."""
+    code, out, err = imdl("detect", *arguments, "--profile", "tiny", "--paper", "mantranet")
+    assert (code, err) == (0, "")
+    picture, caution = out.split("\n", 1)
+    assert caution == f"{cli.CAUTION}\n"
+    return picture
+
+
+def test_detect_asks_every_released_network(networks):
+    """Each in its own row, or one paper's alone."""
+    path = photo(networks / "photo.png")
     both, one = (
-        detect.detect(path, workplace / n, "tiny", p)
-        for n, p in (("a.png", ""), ("b.png", "pscc_net"))
+        detect.detect(path, networks / n, "tiny", p) for n, p in (("a.png", ""), ("b.png", "uen"))
     )
     assert len(images.read(both)) > 1.8 * len(images.read(one))
     drawn = detect._drawn(np.zeros((8, 12, 3), np.uint8), {"pscc_net": (np.zeros((8, 12)), 0.25)})
@@ -280,8 +307,114 @@ def test_detect_asks_every_released_network(workplace, tiny, monkeypatch):
     assert titles == ["photo", "pscc_net: P(manipulated); image 0.25", "both"]
 
 
-def said(run: str, images: np.ndarray) -> Prediction:
-    return Prediction(torch.zeros(1, 1, *images.shape[1:3]), torch.zeros(1))
+def test_the_photo_that_is_named_is_judged_whatever_pwd_says(imdl, networks, monkeypatch):
+    judged = []
+    monkeypatch.setattr(detect.evaluate, "predict", lambda *a: judged.append(a[1]) or said(*a))
+    photo(networks / "elsewhere/p.png", 255)
+    photo(networks / "p.png", 7)
+    assert detected(imdl, "p.png") == str(networks / "p.imdl.png")
+    assert judged[0].max() == 7
+    assert list((networks / "elsewhere").iterdir()) == [networks / "elsewhere/p.png"]
+
+
+@pytest.mark.parametrize("out", ["p.png", "link.png", "{}/p.png", "elsewhere/../p.png"])
+def test_a_photo_is_never_replaced_by_what_is_said_of_it(imdl, networks, out):
+    before = photo(networks / "p.png").read_bytes()
+    (networks / "link.png").symlink_to("p.png")
+    out = out.format(networks)
+    assert mistaken(imdl, "detect", "p.png", "--out", out, "--profile", "tiny") == (
+        f"imdl: {networks / out} is the photo itself and was not replaced. Expected a new name, or "
+        "a picture that `imdl detect` has written. Name another file with --out.\n"
+    )
+    assert (networks / "p.png").read_bytes() == before
+
+
+def test_no_other_file_is_replaced_either(imdl, networks):
+    photo(networks / "a.png")
+    before = photo(networks / "b.png", 9).read_bytes()
+    (networks / "notes.png").write_text("mine")
+    for name in ("b.png", "notes.png"):
+        assert mistaken(imdl, "detect", "a.png", "--out", name, "--profile", "tiny") == (
+            f"imdl: {networks / name} is a file of another kind and was not replaced. Expected a "
+            "new name, or a picture that `imdl detect` has written. Name another file with --out.\n"
+        )
+    assert (networks / "b.png").read_bytes() == before
+    assert (networks / "notes.png").read_text() == "mine"
+
+
+def test_a_picture_that_is_named_is_made_anew(imdl, networks):
+    photo(networks / "a.png"), photo(networks / "b.png", width=24)
+    shapes = [
+        images.read(Path(detected(imdl, f"{name}.png", "--out", "said.png"))).shape for name in "ab"
+    ]
+    assert shapes[0] != shapes[1]
+    of_itself = mistaken(imdl, "detect", "said.png", "--out", "said.png", "--profile", "tiny")
+    assert "is the photo itself" in of_itself
+
+
+def test_photos_of_one_name_have_a_picture_each(imdl, networks):
+    """Whatever their endings and folders; the same photo's is made anew."""
+    photo(networks / "a.jpg", 1), photo(networks / "a.png", 2)
+    for number, folder in enumerate("xyz"):
+        photo(networks / folder / "a.jpg", 10 * (number + 1))
+    written = {
+        "a.jpg": "a.imdl.png",
+        "a.png": "a.png.imdl.png",
+        "x/a.jpg": "a.jpg.imdl.png",
+        "y/a.jpg": "a.jpg.2.imdl.png",
+        "z/a.jpg": "a.jpg.3.imdl.png",
+    }
+    for name in (*written, "a.jpg", "z/a.jpg"):
+        assert detected(imdl, name) == str(networks / written[name])
+    assert len(list(networks.glob("*.imdl.png"))) == len(written)
+
+
+def test_what_one_network_said_does_not_replace_what_all_said(imdl, networks):
+    photo(networks / "a.png")
+    assert imdl("detect", "a.png", "--profile", "tiny")[0] == 0
+    assert detected(imdl, "a.png") == str(networks / "a.png.imdl.png")
+
+
+def test_a_file_of_mine_that_has_a_pictures_name_is_left_alone(imdl, networks):
+    photo(networks / "a.png")
+    (networks / "a.imdl.png").write_text("mine")
+    assert detected(imdl, "a.png") == str(networks / "a.png.imdl.png")
+    assert (networks / "a.imdl.png").read_text() == "mine"
+
+
+def test_a_picture_goes_into_a_folder(imdl, networks):
+    photo(networks / "p.png"), (networks / "r").mkdir()
+    assert detected(imdl, "p.png", "--out", "r") == str(networks / "r/p.imdl.png")
+    assert detected(imdl, "p.png", "--out", "") == str(networks / "p.imdl.png")
+
+
+@pytest.mark.parametrize("out", ["result", "result.bmp", "result.jpg", "a/b.txt"])
+def test_an_ending_that_is_no_pictures_is_refused_before_the_networks_run(
+    imdl, networks, monkeypatch, out
+):
+    monkeypatch.setattr(detect.evaluate, "predict", pytest.fail)
+    photo(networks / "p.png")
+    assert mistaken(imdl, "detect", "p.png", "--out", out, "--profile", "tiny") == (
+        f"imdl: A picture cannot be written to {networks / out}. Expected a folder that exists, or "
+        "a name that ends with .png. Name one with --out.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("out", "fault"),
+    [
+        ("n" * 300 + ".png", "its name is too long. Name a shorter one"),
+        ("p.png/r.png", "a part of its path is a file. Name another folder"),
+    ],
+)
+def test_a_name_that_cannot_be_written_is_refused_before_the_networks_run(
+    imdl, networks, monkeypatch, out, fault
+):
+    monkeypatch.setattr(detect.evaluate, "predict", pytest.fail)
+    photo(networks / "p.png")
+    assert mistaken(imdl, "detect", "p.png", "--out", out, "--profile", "tiny") == (
+        f"imdl: {networks / out} was not written: {fault}; what was finished is kept.\n"
+    )
 
 
 def test_detect_of_an_unknown_paper(imdl, workplace):
@@ -295,6 +428,31 @@ def test_a_notebook_that_is_not_there(imdl, workplace):
     assert mistaken(imdl, "notebook", str(missing), "--profile", "quick") == (
         f"imdl: There is no notebook {missing}. Expected a file. Check the path.\n"
     )
+
+
+def test_notebooks_of_one_name_have_a_copy_each(imdl, workplace, monkeypatch):
+    """By a relative path from any folder; their kernels are told where the command was called."""
+    calls = []
+    monkeypatch.setattr(
+        cli.subprocess, "run", lambda command, **how: calls.append((command, how)) or Done
+    )
+    monkeypatch.setattr(paths, "NOTEBOOKS", workplace / "notebooks")
+    monkeypatch.setenv("PWD", "/elsewhere")
+    (workplace / "notebooks/solutions").mkdir(parents=True)
+    for name in ("X.ipynb", "solutions/X.ipynb"):
+        (workplace / "notebooks" / name).touch()
+        monkeypatch.chdir(workplace / "notebooks")
+        relative = f"build/quick/notebooks/{name}"
+        assert imdl("notebook", name, "--profile", "quick") == (0, f"{relative}\n", "")
+        (execute, how), (page, _) = calls
+        assert execute[3:5] == [str(workplace / "notebooks" / name), str(workplace / relative)]
+        assert page[-1] == execute[4]
+        assert how["env"]["PWD"] == str(workplace / "notebooks")
+        calls.clear()
+
+
+class Done:
+    returncode = 0
 
 
 def test_an_unknown_option(imdl):

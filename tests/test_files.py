@@ -45,6 +45,11 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path, error):
         (errno.ENOSPC, "the disk is full. Free some space and run the same command again"),
         (errno.EROFS, "the disk is read-only. Name a folder that can be written"),
         (errno.EACCES, "permission is denied. Name a folder that you can write to"),
+        (errno.EPERM, "permission is denied. Name a folder that you can write to"),
+        (
+            errno.EDQUOT,
+            "your share of the disk is full. Free some space and run the same command again",
+        ),
     ],
 )
 def test_what_a_user_can_do_about_a_failed_write(tmp_path, number, text):
@@ -62,8 +67,48 @@ def test_a_disk_that_is_really_full(tmp_path):
 
 
 def test_other_errors_come_through_as_they_are(tmp_path):
-    with pytest.raises(NotADirectoryError), files.whole(tmp_path / "a"):
-        raise NotADirectoryError(errno.ENOTDIR, "x")
+    with pytest.raises(ConnectionResetError), files.whole(tmp_path / "a"):
+        raise ConnectionResetError(errno.ECONNRESET, "x")
+
+
+def whole(path: Path) -> None:
+    with files.whole(path) as temporary:
+        temporary.write_text("x")
+
+
+@pytest.mark.parametrize("write", [files.require_writable, whole])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("file/a.png", "a part of its path is a file. Name another folder"),
+        ("file/b/a.png", "a part of its path is a file. Name another folder"),
+        ("n" * 300, "its name is too long. Name a shorter one"),
+    ],
+)
+def test_a_name_that_cannot_be_written(tmp_path, write, name, text):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError) as caught:
+        write(tmp_path / name)
+    assert str(caught.value) == (
+        f"{tmp_path / name} was not written: {text}; what was finished is kept."
+    )
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    with pytest.raises(DataError) as caught:
+        whole(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} was not written: it is a folder. Name a file; what was finished is kept."
+    )
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    files.require_writable(tmp_path / "a.txt")
+    files.require_writable(tmp_path / "new" / "b.txt")
+    assert names(tmp_path) == ["a.txt", "new"] and names(tmp_path / "new") == []
+    assert (tmp_path / "a.txt").read_text() == "old"
 
 
 def test_json_comes_back(tmp_path):

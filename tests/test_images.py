@@ -123,6 +123,85 @@ def test_exif_orientation_is_applied(tmp_path, rgb, orientation, turned):
     assert np.array_equal(images.read(path), turned(rgb))
 
 
+ODD = {  # entries with a type or count that their tag does not have: (tag, type, count, bytes)
+    "resolution as text": (0x011A, 2, 3, b"72\0"),
+    "resolution below zero": (0x011A, 10, 1, struct.pack("<ii", -1, 0)),
+    "description as number": (0x010E, 5, 1, struct.pack("<II", 1, 1)),
+    "photometric twice": (0x0106, 3, 2, struct.pack("<HH", 2, 2)),
+    "camera data nowhere": (0x8769, 6, 1, b"\xff"),
+    "rights as numbers": (0x02BC, 3, 2, struct.pack("<HH", 1, 1)),
+    "more than there is": (0x9286, 7, 100_000, b"1234567"),
+}
+HELD = (0x0112, 3, 1, struct.pack("<H", 6))  # a quarter turn
+
+
+def directory(entries: list[tuple], start: int = 8) -> bytes:
+    """A TIFF directory of (tag, type, count, bytes), and behind it what is longer than 4 bytes."""
+    behind, rows = b"", struct.pack("<H", len(entries))
+    first = start + 2 + 12 * len(entries) + 4
+    for tag, kind, number, value in sorted(entries):
+        place = struct.pack("<I", first + len(behind)) if len(value) > 4 else value.ljust(4, b"\0")
+        rows += struct.pack("<HHI", tag, kind, number) + place
+        behind += value if len(value) > 4 else b""
+    return rows + b"\0\0\0\0" + behind
+
+
+def with_exif(path: Path, block: bytes) -> Path:
+    """A red photo of 60 x 40 px that holds ``block`` as its EXIF data."""
+    photo = Image.new("RGB", (60, 40), "red")
+    if path.suffix != ".jpg":
+        photo.save(path, exif=b"Exif\0\0" + block)
+        return path
+    photo.save(path)
+    body, length = path.read_bytes(), struct.pack(">H", len(block) + 8)
+    path.write_bytes(body[:2] + b"\xff\xe1" + length + b"Exif\0\0" + block + body[2:])
+    return path
+
+
+def tiff(path: Path, odd: tuple) -> Path:
+    """A red TIFF of 60 x 40 px, held turned, whose only directory has an odd entry too."""
+    short = {0x0100: 60, 0x0101: 40, 0x0102: 8, 0x0103: 1, 0x0106: 2, 0x0115: 3, 0x0116: 40}
+    entries = [(tag, 3, 1, struct.pack("<H", number)) for tag, number in short.items()]
+    entries = [entry for entry in entries if entry[0] != odd[0]]
+    entries += [HELD, odd, (0x0117, 4, 1, struct.pack("<I", 7200))]
+    length = 8 + len(directory([*entries, (0x0111, 4, 1, b"\0\0\0\0")]))
+    entries.append((0x0111, 4, 1, struct.pack("<I", length)))
+    path.write_bytes(b"II*\0\x08\0\0\0" + directory(entries) + b"\xff\0\0" * 2400)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_an_odd_exif_entry_neither_hides_the_photo_nor_its_rotation(tmp_path, ending, odd):
+    block = b"II*\0\x08\0\0\0" + directory([HELD, odd])
+    assert images.read(with_exif(tmp_path / f"a.{ending}", block)).shape == (60, 40, 3)
+
+
+@pytest.mark.parametrize("name", ODD.keys() - {"photometric twice", "more than there is"})
+def test_an_odd_entry_in_a_tiff(tmp_path, name):
+    assert images.read(tiff(tmp_path / "a.tif", ODD[name])).shape == (60, 40, 3)
+
+
+@pytest.mark.parametrize("block", [b"", b"no TIFF header", b"II*\0\x08\0\0\0", b"II*\0\xff\0\0\0"])
+def test_exif_data_that_cannot_be_read_turn_nothing(tmp_path, block):
+    assert images.read(with_exif(tmp_path / "a.jpg", block)).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("value", [(2, 1, b"6"), (1, 1, b"\6"), (3, 1, b"\0\0"), (3, 1, b"\11\0")])
+def test_an_unknown_rotation_turns_nothing(tmp_path, value):
+    block = b"II*\0\x08\0\0\0" + directory([(0x0112, *value)])
+    assert images.read(with_exif(tmp_path / "a.jpg", block)).shape == (40, 60, 3)
+
+
+def test_a_format_whose_reader_stops_in_its_own_way(tmp_path, rgb, monkeypatch):
+    path = saved(tmp_path / "a.png", rgb)
+    monkeypatch.setattr(Image, "open", lambda path: {}[262])
+    assert refused(path) == (
+        f"{path} cannot be read: KeyError (262). "
+        "Expected a JPEG, PNG, TIFF, WebP or BMP photo. Save it as one of these."
+    )
+
+
 def test_of_an_mpo_the_first_picture_is_read(tmp_path):
     first, second = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), "white")
     first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])

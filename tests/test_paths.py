@@ -9,7 +9,7 @@ from imdl_lib import paths
 
 @pytest.fixture
 def clean(monkeypatch) -> pytest.MonkeyPatch:
-    for name in ("IMDL_CACHE", "IMDL_DATA", "XDG_CACHE_HOME"):
+    for name in ("IMDL_CACHE", "IMDL_DATA", "XDG_CACHE_HOME", "JPY_PARENT_PID"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -59,23 +59,47 @@ def test_no_data_unless_named(clean):
     assert paths.data_root() == Path("/big/data")
 
 
-def test_a_relative_name_is_seen_from_where_the_command_was_called(clean, tmp_path):
+def test_a_relative_folder_is_meant_from_where_the_command_was_called(clean, tmp_path):
     inner = tmp_path / "notebooks"
     inner.mkdir()
-    clean.setenv("PWD", str(tmp_path))
-    clean.chdir(inner)  # as a notebook's kernel does
+    clean.chdir(inner)
     clean.setenv("IMDL_CACHE", "cache")
     clean.setenv("IMDL_DATA", "../data")
+    clean.setenv("PWD", "/elsewhere")  # left by a program that started this one in a folder
+    assert paths.cache() == inner / "cache"
+    assert paths.data_root() == inner / "../data"
+    clean.setenv("PWD", str(tmp_path))
+    clean.setenv("JPY_PARENT_PID", "1")  # a notebook's kernel
     assert paths.cache() == tmp_path / "cache"
-    assert paths.data_root().resolve() == tmp_path.parent / "data"
+    assert paths.data_root() == tmp_path / "../data"
+    clean.delenv("PWD")
+    assert paths.cache() == inner / "cache"
 
 
-def test_a_shell_without_pwd(clean, tmp_path):
-    clean.delenv("PWD", raising=False)
+def test_an_argument_is_meant_from_the_working_folder_in_a_kernel_too(clean, tmp_path):
     clean.chdir(tmp_path)
-    assert paths.from_call("a") == tmp_path / "a"
+    clean.setenv("PWD", "/elsewhere")
+    clean.setenv("JPY_PARENT_PID", "1")
+    assert paths.argument(Path("a.jpg")) == tmp_path / "a.jpg"
+    assert paths.argument(Path("/b/a.jpg")) == Path("/b/a.jpg")
 
 
-def test_home_is_expanded(clean):
+def test_home_is_expanded_and_a_name_that_is_no_users_is_kept(clean, tmp_path):
     clean.setenv("HOME", "/home/ada")
-    assert paths.from_call("~/photos") == Path("/home/ada/photos")
+    clean.chdir(tmp_path)
+    assert paths.argument(Path("~/a.jpg")) == Path("/home/ada/a.jpg")
+    assert paths.argument(Path("~copy.jpg")) == tmp_path / "~copy.jpg"
+    clean.setenv("IMDL_DATA", "~/photos")
+    assert paths.data_root() == Path("/home/ada/photos")
+
+
+def test_no_two_notebooks_share_the_place_of_their_executed_copies(tmp_path):
+    folder = paths.build("quick") / "notebooks"
+    names = ("01_mantranet.ipynb", "solutions/01_mantranet.ipynb")
+    for name in names:
+        assert paths.executed(paths.NOTEBOOKS / name, "quick") == folder / name
+    assert paths.executed(tmp_path / names[0], "quick") == Path(
+        f"{folder}/elsewhere{tmp_path.resolve()}", names[0]
+    )
+    made = paths.executed(folder / names[0], "quick")  # it is not written over itself
+    assert made not in (folder / names[0], folder / names[1])

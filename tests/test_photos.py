@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import multiprocessing
+import os
 import pickle
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -206,6 +207,18 @@ def test_a_damaged_pack_is_found_and_made_anew(noise, fault):
         "Run the same command again; it is made anew."
     )
     assert np.array_equal(photos.pack(noise, progress=False)[1], photos.read(noise[1]))
+
+
+def test_two_folders_of_one_name_have_a_pack_each(tmp_path):
+    """Even where names, sizes and dates of their files agree."""
+    packs = []
+    for grey in (1, 2):
+        file = tmp_path / str(grey) / "mine" / "a.bmp"
+        file.parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8), (grey,) * 3).save(file)
+        os.utime(file, (0, 0))
+        packs.append(photos.pack(photos.folder(file.parent), progress=False))
+    assert [int(packed[0].max()) for packed in packs] == [1, 2]
 
 
 def test_an_interrupted_pack_leaves_nothing_behind(noise, cache):
