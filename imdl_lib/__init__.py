@@ -31,7 +31,8 @@ module only ever needs those before it::
     evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out
     pictures               what figures show of trained networks
-    resampling, claims     how sure stored rows are; how claims are judged
+    resampling, verdicts   how sure stored rows are; what becomes of comparisons
+    claims                 the rules by which each claim is judged
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
     detect, exercises, cli one photo; checks of answers; the ``imdl`` command
 """

@@ -1,43 +1,92 @@
-"""Rules that turn stored rows into verdicts; each is declared beside its claim in a registry.
+"""Rules that turn stored rows into comparisons; each is declared beside its claim in a registry.
 
-A comparison is decided by a bootstrap over images (paired where both sides saw the same set):
-*reproduced* where the 95 % interval lies wholly on the claimed side, *not reproduced* where it
-lies wholly on the other, else *inconclusive*. A network that is no better than chance at what it
-was trained for says nothing: *inconclusive (no better than chance)*. What fails on a run that saw
-fewer samples than its profile's minimum is *inconclusive (budget)*, never *not reproduced*; nor is
-a method *reproduced* as the better one that saw more than twice the samples of the other.
+A *judge* is a rule with the runs that it reads. Its author chooses what is compared; what becomes
+of the comparisons is the same for all claims, for and against (`verdicts`):
+
+====================  ============================================================================
+`higher`              each first source (or mean of several) exceeds its second, by a margin
+`above`, `below`      a source lies above or below a level
+`close`               any two sources differ by at most a tolerance
+`narrower`            one pair lies closer together than others
+`steadier`            a source varies less with the size of the forged region than another
+`keeps`, `loses`      how much of what a network finds beyond blind maps is left elsewhere
+`series`              `rising`, `falling`, `linear`, `slower_than_pixels` along settings
+`resampled`           any other statistic that can be drawn (`resampling.drawn`)
+`recorded`            a fact of run.json, such as a time
+`constructed`         a fact of the code or the maths that a test holds
+`both`                the comparisons of several rules, all of one claim
+`waiting`, `unjudged` real sets that no stand-in replaces; nothing decides it yet, and why
+====================  ============================================================================
+
+A level is half the published gain or half the published distance from chance (`half_gain` and
+`half_way`, of numbers from `tables.printed_value`), unless the claim states a margin. A claim rests
+on the real set where that can be fetched. ``home`` names the source on which a network must beat
+the blind controls where the values compared cannot tell it: a response, an image that is altered so
+that the network fails. ``weak`` says that the claim calls the second sides weak.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
-from . import datasets, profiles, standins, tables
-from .manipulations import HIERARCHY
-from .registry import VERDICTS, Claim, Source, Verdict
-from .resampling import TAIL, Missing, difference, drawn, drawn_ranges, mean_of
+from . import checksums, datasets, realsets, tables
+from .registry import Claim, Source, Verdict
+from .resampling import Drawn, Missing, drawn, drawn_ranges, mean
+from .verdicts import (
+    CHANCE_AUC,
+    FAILED,
+    HELD,
+    OPEN,
+    Comparison,
+    Runs,
+    beyond_blind,
+    network_of,
+    settled,
+)
 
-LISTED = 4  # comparisons of a claim; of more, those that hold are counted only
-LARGEST_FAMILY = float(np.bincount(HIERARCHY[0]).max() / HIERARCHY.shape[1])
-HELD, FAILED, OPEN = "reproduced", "not reproduced", "inconclusive"
+Side = Source | tuple[Source, ...]  # several: their mean
+
+
+class Undecidable(Exception):
+    """A claim that no comparison can be made for, with its verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.evidence)
+        self.verdict = verdict
+
+
+Rule = Callable[[str, Runs], list[Comparison]]  # of a profile and all runs, by their ids
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A rule with the runs that it reads; missing rows are turned into their verdict."""
+    """A rule with the runs that it reads."""
 
     runs: frozenset[str]
-    rule: Callable[[str], Verdict]
+    rule: Rule
+    was: "Judge | None" = None  # the rule before it was changed after rows had been scored
 
-    def __call__(self, profile: str) -> Verdict:
-        """The verdict at a profile."""
+    def __call__(self, profile: str, runs: Runs) -> Verdict:
+        """The verdict at a profile; ``runs`` are all of the registry, by their ids."""
         try:
-            return self.rule(profile)
+            said = settled(profile, self.rule(profile, runs), runs)
+        except Undecidable as reason:
+            said = reason.verdict
         except Missing as missing:
-            if missing.real:
-                return Verdict("needs data", datasets.needs(missing.source.set))
-            return Verdict("not yet judged", f"{missing.source.run} is not scored yet")
+            said = _missing(missing.source)
+        return replace(said, was=self.was(profile, runs).verdict) if self.was else said
+
+
+def _missing(source: Source) -> Verdict:
+    """The verdict where rows are not stored: a set that cannot be fetched is waited for."""
+    name = source.set.split("/")[0]
+    if name in realsets.SPECS and name not in checksums.SETS:
+        return Verdict("needs data", datasets.needs(source.set))
+    where = "" if source.set == "run" else f" on {source.set}"
+    return Verdict("not yet judged", f"{source.run} is not scored{where} yet")
 
 
 def listed(paper: str, judges: Mapping[str, Judge]) -> tuple[Claim, ...]:
@@ -46,88 +95,138 @@ def listed(paper: str, judges: Mapping[str, Judge]) -> tuple[Claim, ...]:
     return tuple(Claim(**row, judge=rules.get(row["id"])) for row in tables.claims(paper))
 
 
-def _judge(sources: Iterable[Source], rule: Callable[[str, list[str]], Verdict]) -> Judge:
-    """A rule that is told the runs of its sources."""
-    runs = sorted({source.run for source in sources})
-    return Judge(frozenset(runs), lambda profile: rule(profile, runs))
+# Rules -----------------------------------------------------------------------------------------
 
 
-def higher(*pairs: tuple[Source, Source], by: float | int = 0.0) -> Judge:
-    """Each first source exceeds its second by more than ``by`` (in the sources' unit)."""
-
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        said, verdicts = [], []
-        several = len({(a.set, a.column) for a, _ in pairs}) > 1
-        for a, b in pairs:
-            change = difference(profile, a, b)
-            ahead = _head_start(profile, a, b)
-            held = HELD if not ahead else OPEN
-            verdicts.append(held if change.low > by else FAILED if change.high < by else OPEN)
-            where = f"{a.column} of {a.set}: " if several and a.run != b.run else ""
-            said.append(f"{where}{_name(a, b)} - {_name(b, a)} {change}{ahead}")
-        better = [a.run for a, _ in pairs]  # that the other is no better than chance is no matter
-        return decided(profile, verdicts, said, runs, better)
-
-    return _judge((source for pair in pairs for source in pair), rule)
+def _judge(sources: Iterable[Source | None], rule: Rule) -> Judge:
+    return Judge(frozenset(source.run for source in sources if source), rule)
 
 
-def close(tolerance: float | int, *sources: Source) -> Judge:
-    """Any two sources differ by at most ``tolerance``."""
-
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        means = {s: drawn(profile, s)[0].observed for s in sources}
-        worst, *_, best = sorted(means, key=means.get)  # two sources even where all are equal
-        gap = difference(profile, best, worst)
-        verdict = HELD if gap.high <= tolerance else FAILED if gap.low > tolerance else OPEN
-        if not any(means.values()):  # none finds anything, which makes them no equals
-            verdict = OPEN
-        said = f"largest gap {_name(best, worst)} - {_name(worst, best)} {gap}; limit {tolerance:g}"
-        return decided(profile, [verdict], [said], runs)
-
-    return _judge(sources, rule)
+def _flat(sides: Iterable[Side]) -> tuple[Source, ...]:
+    """The sources of all sides."""
+    return tuple(s for side in sides for s in (side if isinstance(side, tuple) else (side,)))
 
 
-def above(level: float | int, *sources: Source) -> Judge:
+def higher(
+    *pairs: tuple[Side, Side],
+    by: float | int = 0.0,
+    weak: bool = False,
+    home: Source | None = None,
+) -> Judge:
+    """Each first side exceeds its second by more than ``by`` (in the sources' unit).
+
+    ``weak``: the claim calls the second sides weak, so they need not have learned.
+    """
+
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        return [_ahead(profile, runs, pair, by, weak, home) for pair in pairs]
+
+    return _judge([*_flat(side for pair in pairs for side in pair), home], rule)
+
+
+def _ahead(
+    profile: str, runs: Runs, pair: tuple[Side, Side], by: float, weak: bool, home: Source | None
+) -> Comparison:
+    sides = [_flat([side]) for side in pair]
+    found = drawn(profile, *sides[0], *sides[1], network=network_of(runs))
+    change = mean(found[: len(sides[0])]) - mean(found[len(sides[0]) :])
+    first, second = (_side_name(a, b) for a, b in (sides, sides[::-1]))
+    where = _where(sides[0]) if sides[0][0].run != sides[1][0].run else ""
+    asked = f", {by:+.1f} asked" if by else ""
+    called = frozenset(source.run for source in sides[1]) if weak else frozenset()
+    said = f"{where}{first} - {second} {change.interval}{asked}"
+    return _compared(change - by, said, (*sides[0], *sides[1]), home, called)
+
+
+def _compared(
+    margin: Drawn,
+    said: str,
+    sources: Iterable[Source],
+    home: Source | None = None,
+    weak: frozenset[str] = frozenset(),
+) -> Comparison:
+    """A comparison that holds where its margin is above zero."""
+    return Comparison(said, *margin.p_values, tuple(sources), home, weak)
+
+
+def above(level: float | int, *sources: Source, home: Source | None = None) -> Judge:
     """The mean of each source lies above ``level``."""
-    return _beside(level, sources, 1)
+    return _beside(level, sources, 1, home)
 
 
-def below(level: float | int, *sources: Source) -> Judge:
-    """The mean of each source lies below ``level``."""
-    return _beside(level, sources, -1)
+def below(level: float | int, *sources: Source, home: Source | None = None) -> Judge:
+    """The mean of each source lies below ``level``.
+
+    A network that fails where the claim says so beats no blind control there: ``home`` names a
+    source on which it must.
+    """
+    return _beside(level, sources, -1, home)
 
 
-def _beside(level: float | int, sources: tuple[Source, ...], side: int) -> Judge:
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        verdicts, said = [], []
+def _beside(
+    level: float | int, sources: tuple[Source, ...], side: int, home: Source | None
+) -> Judge:
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        made = []
         for source in sources:
-            got = drawn(profile, source)[0].interval
-            over, under = got.low > level, got.high < level
-            held, failed = (over, under) if side > 0 else (under, over)
-            verdicts.append(HELD if held else FAILED if failed else OPEN)
-            said.append(f"{source.set} {source.column} {got}, level {level:g}")
-        return decided(profile, verdicts, said, runs)
+            (got,) = drawn(profile, source)
+            said = f"{source.set} {source.column} {got.interval}, level {level:.3g}"
+            made.append(_compared((got - level) * side, said, [source], home))
+        return made
 
-    return _judge(sources, rule)
+    return _judge([*sources, home], rule)
+
+
+def close(tolerance: float | int, *sources: Source, home: Source | None = None) -> Judge:
+    """Any two sources differ by at most ``tolerance``: one comparison of all pairs.
+
+    It holds where every pair is surely closer, and fails where one surely is not, corrected for
+    the number of pairs: the pair that happens to lie farthest apart is not picked out.
+    """
+
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        found = dict(zip(sources, drawn(profile, *sources, network=network_of(runs)), strict=True))
+        gaps = {pair: found[pair[0]] - found[pair[1]] for pair in combinations(sources, 2)}
+        room = [
+            replace(gap, observed=tolerance - abs(gap.observed), resampled=left)
+            for gap in gaps.values()
+            for left in [tolerance - np.abs(gap.resampled)]
+        ]
+        holds, fails = zip(*(one.p_values for one in room), strict=True)
+        a, b = max(gaps, key=lambda pair: abs(gaps[pair].observed))
+        a, b = (a, b) if gaps[a, b].observed >= 0 else (b, a)
+        widest = (found[a] - found[b]).interval
+        said = f"largest gap {_name(a, b)} - {_name(b, a)} {widest}; limit {tolerance:.3g}"
+        return [Comparison(said, max(holds), min(1.0, len(gaps) * min(fails)), sources, home)]
+
+    return _judge([*sources, home], rule)
 
 
 def narrower(first: tuple[Source, Source], *others: tuple[Source, Source]) -> Judge:
     """The first pair lies closer together than each other pair: ``a - b`` is smaller."""
 
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        said, verdicts = [], []
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        made = []
         for other in others:
-            gaps = [drawn(profile, a, b) for a, b in zip(first, other, strict=True)]
-            (a, b), (c, d) = gaps  # paired run against run: both saw the same images
-            change = ((a - b) - (c - d)).interval
-            verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
+            gaps = _gaps(profile, runs, first, other)
             sets = [source.set for source in first]
             where = f"{' to '.join(sets)}: " if sets == [source.set for source in other] else ""
             names = _name(first[0], other[0]), _name(other[0], first[0])
-            said.append(f"{where}gap of {names[0]} - gap of {names[1]} {change}")
-        return decided(profile, verdicts, said, runs)
+            change = gaps[0] - gaps[1]
+            said = f"{where}gap of {names[0]} - gap of {names[1]} {change.interval}"
+            made.append(_compared(-change, said, (*first, *other)))
+        return made
 
     return _judge((source for pair in (first, *others) for source in pair), rule)
+
+
+def _gaps(
+    profile: str, runs: Runs, *pairs: tuple[Source, Source]
+) -> list[Drawn]:  # run against run on each set: both saw the same images
+    """What each pair's first source has more than its second."""
+    network = network_of(runs)
+    firsts, seconds = (drawn(profile, *side, network=network) for side in zip(*pairs, strict=True))
+    return [a - b for a, b in zip(firsts, seconds, strict=True)]
 
 
 def steadier(*pairs: tuple[Source, Source]) -> Judge:
@@ -136,90 +235,181 @@ def steadier(*pairs: tuple[Source, Source]) -> Judge:
     How much it varies is the range of its means over quarters of the images, sorted by that size.
     """
 
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        said, verdicts = [], []
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        made = []
         for a, b in pairs:
-            ours, theirs = drawn_ranges(profile, a, b)
-            change = (ours - theirs).interval
-            verdicts.append(HELD if change.high < 0 else FAILED if change.low > 0 else OPEN)
-            said.append(
+            ours, theirs = drawn_ranges(profile, a, b, network_of(runs))
+            change = ours - theirs
+            said = (
                 f"{a.set}: range over areas {_name(a, b)} {ours.observed:.1f}, "
-                f"{_name(b, a)} {theirs.observed:.1f}, difference {change}"
+                f"{_name(b, a)} {theirs.observed:.1f}, difference {change.interval}"
             )
-        return decided(profile, verdicts, said, runs)
+            made.append(_compared(-change, said, (a, b)))
+        return made
 
     return _judge((source for pair in pairs for source in pair), rule)
 
 
-def series(
-    measure: Callable[[np.ndarray, np.ndarray], tuple[bool, str]], *lines: dict[float, Source]
-) -> Judge:
-    """A property of means along each line of settings: ``measure(x, y) -> (holds, evidence)``.
+def keeps(share: float, *pairs: tuple[Source, Source]) -> Judge:
+    """Of what the second source has beyond the best blind map, the first has ``share`` or more."""
+    return _left(share, pairs, 1)
 
-    It must hold in nearly all resamples of the images; those that all settings share are
-    resampled together.
+
+def loses(share: float, *pairs: tuple[Source, Source]) -> Judge:
+    """Of what the second source has beyond the best blind map, the first has less than ``share``.
+
+    The second source is the home of its network: there it must beat the blind controls.
+    """
+    return _left(share, pairs, -1)
+
+
+def _left(share: float, pairs: tuple[tuple[Source, Source], ...], side: int) -> Judge:
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        made = []
+        for there, here in pairs:
+            left, whole = (beyond_blind(profile, source)[0] for source in (there, here))
+            said = (
+                f"{there.set}: {left.interval} beyond the best blind control, "
+                f"{here.set}: {whole.interval}; {share:.0%} asked"
+            )
+            margin = (left - whole * share) * side
+            made.append(_compared(margin, said, (there, here), home=here))
+        return made
+
+    return _judge((source for pair in pairs for source in pair), rule)
+
+
+Measure = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, str]]
+
+
+def series(measure: Measure, *lines: dict[float, Source], home: Source | None = None) -> Judge:
+    """A property of means along each line of settings, one of the measures below.
+
+    ``measure(x, y) -> (margin, evidence)``, where y holds a row for each draw after one for the
+    sample itself, and the property holds where its row's margin is above zero.
     """
 
-    def rule(profile: str, runs: list[str]) -> Verdict:
-        said, verdicts = [], []
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        made = []
         for points in lines:
-            x = np.array(list(points))
-            found = drawn(profile, *points.values())
-            each = np.stack([point.resampled for point in found], 1)
-            share = float(np.mean([measure(x, y)[0] for y in each]))
-            verdicts.append(by_share(share))
-            evidence = measure(x, np.array([point.observed for point in found]))[1]
-            said.append(f"{evidence}; so in {share:.0%} of resamples")
-        return decided(profile, verdicts, said, runs)
+            found = drawn(profile, *points.values(), network=network_of(runs))
+            y = np.stack([np.r_[one.observed, one.resampled] for one in found], 1)
+            margin, evidence = measure(np.array(list(points)), y)
+            held = Drawn(float(margin[0]), margin[1:], min(one.images for one in found))
+            share = float((held.resampled > 0).mean())
+            said = f"{evidence}; so in {share:.0%} of resamples"
+            made.append(_compared(held, said, points.values(), home))
+        return made
 
-    return _judge((source for points in lines for source in points.values()), rule)
-
-
-def by_share(share: float) -> str:
-    """A verdict from the share of resamples in which a claim holds."""
-    return HELD if share >= 1 - TAIL else FAILED if share <= TAIL else OPEN
+    return _judge([*(source for points in lines for source in points.values()), home], rule)
 
 
-def recorded(rule: Callable[..., tuple[str, str]], fact: str, *runs: str) -> Judge:
-    """A verdict from one fact of each run's record: ``rule(value, ...) -> (verdict, evidence)``."""
+def resampled(
+    statistic: Callable[[str], tuple[Drawn, str]], *sources: Source, home: Source | None = None
+) -> Judge:
+    """Any statistic of the sources' rows: ``statistic(profile) -> (margin, evidence)``."""
 
-    def judge(profile: str) -> Verdict:
-        values = [tables.per_seed(profile, Source(run, "run", fact, 1.0)) for run in runs]
-        for run, found in zip(runs, values, strict=True):
-            if not len(found) or np.isnan(found[0]):
-                raise Missing(Source(run, "run", fact), real=False)
-        return Verdict(*rule(*(float(found[0]) for found in values)))
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        return [_compared(*statistic(profile), sources, home)]
 
-    return Judge(frozenset(runs), judge)
+    return _judge([*sources, home], rule)
+
+
+def recorded(
+    rule: Callable[..., tuple[str, str]], fact: str, *runs: str, constructed: bool = False
+) -> Judge:
+    """A fact of each run's record: ``rule(value, ...) -> (HELD, FAILED or OPEN, evidence)``.
+
+    It is of no training, such as a time; ``constructed``: of the code alone, such as a count.
+    """
+
+    def compare(profile: str, every: Runs) -> list[Comparison]:
+        found = [tables.per_seed(profile, Source(run, "run", fact, 1.0)) for run in runs]
+        for run, one in zip(runs, found, strict=True):
+            if not len(one) or np.isnan(one[0]):
+                raise Missing(Source(run, "run", fact))
+        outcome, said = rule(*(float(one[0]) for one in found))
+        return [Comparison(said, *_SURE[outcome], is_constructed=constructed)]
+
+    return Judge(frozenset(runs), compare)
+
+
+_SURE = {HELD: (0.0, 1.0), FAILED: (1.0, 0.0), OPEN: (1.0, 1.0)}  # p-values of what has no error
+
+
+def constructed(said: str) -> Judge:
+    """What the claim says is a fact of the code or the maths; ``said`` names the test or proof."""
+    fact = Comparison(said, *_SURE[HELD], is_constructed=True)
+    return Judge(frozenset(), lambda profile, runs: [fact])
 
 
 def both(*judges: Judge) -> Judge:
-    """Several rules that must all hold."""
+    """The comparisons of several rules, all of one claim."""
 
-    def rule(profile: str) -> Verdict:
-        said = [judge(profile) for judge in judges]
-        order = [v for v in VERDICTS if v != HELD]
-        worst = next((v for v in order if v in {one.verdict for one in said}), HELD)
-        return Verdict(worst, "; ".join(one.evidence for one in said))
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        return [comparison for judge in judges for comparison in judge.rule(profile, runs)]
 
     return Judge(frozenset().union(*(judge.runs for judge in judges)), rule)
 
 
 def unjudged(why: str) -> Judge:
-    """A claim that nothing here can decide, with the reason."""
-    return Judge(frozenset(), lambda profile: Verdict("not yet judged", why))
+    """A claim that nothing here decides yet, with what it would take."""
+    return _undecidable(lambda: Verdict("not yet judged", why))
 
 
 def waiting(*sets: str) -> Judge:
     """A claim about published sets that no stand-in can decide."""
 
-    def rule(profile: str) -> Verdict:
+    def verdict() -> Verdict:
         missing = [name for name in sets if not datasets.available(name)]
         if missing:
             return Verdict("needs data", "; ".join(map(datasets.needs, missing)))
-        return Verdict("not yet judged", "the sets are here; no rule has been written")
+        return Verdict("not yet judged", f"{', '.join(sets)}: here, but nothing is scored on it")
+
+    return _undecidable(verdict)
+
+
+def _undecidable(verdict: Callable[[], Verdict]) -> Judge:
+    def rule(profile: str, runs: Runs) -> list[Comparison]:
+        raise Undecidable(verdict())
 
     return Judge(frozenset(), rule)
+
+
+# Levels ----------------------------------------------------------------------------------------
+
+
+def half_gain(better: float, worse: float) -> float:
+    """The gain that is asked where so much was published.
+
+    >>> half_gain(48.5, 42.5)
+    3.0
+    """
+    return (better - worse) / 2
+
+
+def half_way(published: float, chance: float) -> float:
+    """The level that is asked: half as far from chance as was published.
+
+    >>> half_way(80.0, 50.0)
+    65.0
+    """
+    return chance + (published - chance) / 2
+
+
+# Names -----------------------------------------------------------------------------------------
+
+
+def _side_name(side: tuple[Source, ...], other: tuple[Source, ...]) -> str:
+    """What tells a side from the other one; of a mean, its first source's name."""
+    return _name(side[0], other[0])
+
+
+def _where(side: tuple[Source, ...]) -> str:
+    """The sets and columns over which a side is a mean, or where a single source is from."""
+    columns = ", ".join(dict.fromkeys(source.column for source in side))
+    sets = ", ".join(dict.fromkeys(source.set for source in side))
+    return f"{columns} of {sets}: "
 
 
 def _name(source: Source, other: Source) -> str:
@@ -234,115 +424,55 @@ def _name(source: Source, other: Source) -> str:
     return source.set
 
 
-def decided(
-    profile: str,
-    verdicts: list[str],
-    said: list[str],
-    runs: list[str],
-    better: list[str] | None = None,
-) -> Verdict:
-    """One verdict of several: all must hold; too small a budget excuses a failure.
+# Measures of a series ---------------------------------------------------------------------------
 
-    ``better`` names the runs that must be better than chance; without it all must.
-    """
-    verdict = FAILED if FAILED in verdicts else OPEN if OPEN in verdicts else HELD
-    evidence = "; ".join(said)
-    if len(verdicts) > 1:
-        told = f"{verdicts.count(HELD)} of {len(verdicts)} hold"
-        others = [text for one, text in zip(verdicts, said, strict=True) if one != HELD]
-        if 0 < len(others) < len(said) > LISTED:
-            evidence = f"{told}; the others: {'; '.join(others)}"
-        else:
-            evidence = f"{told}: {evidence}"
-    if blind := sorted(run for run in set(better or runs) if at_chance(profile, run)):
-        return Verdict(OPEN, f"(no better than chance: {', '.join(blind)}) {evidence}")
-    if verdict == FAILED and below_budget(profile, runs):
-        return Verdict(OPEN, f"(budget) {evidence}")
-    return Verdict(verdict, evidence)
+Line = Float[np.ndarray, " P"]  # settings
+Lines = Float[np.ndarray, "D P"]  # values at them, a row for the sample and for each draw
+Margins = Float[np.ndarray, " D"]
 
 
-def at_chance(profile: str, run: str) -> bool:
-    """Whether a run is no better than chance on the kind of images that it was trained on.
-
-    Chance is an AUC of .5, or always saying the largest of the seven families.
-    """
-    found = tables.rows(profile, run)
-    if "correct_0" in found:
-        column, chance, sets = "correct_0", LARGEST_FAMILY, ["operations"]
-    else:
-        column, chance, sets = "pixel_auc", 0.5, _like_training(set(found["set"]))
-    if column not in found:
-        return False
-    sample = found.loc[found["set"].isin(sets), column].dropna().to_numpy()
-    if not len(sample):
-        return False
-    got = mean_of(sample)
-    return got.low <= chance
-
-
-def _like_training(names: set[str]) -> list[str]:
-    """Sets forged as training images are; where a run has none, all that are not distorted."""
-    tests = [standins.SETS[n] for n in names & standins.SETS.keys()]
-    plain = [s.name for s in tests if s.part == "test" and not s.distortion]
-    return [name for name in plain if name.startswith("four_kinds")] or plain
-
-
-def below_budget(profile: str, runs: list[str]) -> bool:
-    """Whether a trained run among ``runs`` saw fewer samples than the profile's minimum."""
-    minimum = profiles.profile(profile).minimum_samples
-    return any(0 < _seen(profile, run) < minimum for run in runs)
-
-
-def _seen(profile: str, run: str) -> int:
-    """Training samples that a run saw; 0 where it is not trained."""
-    return min((record["samples"] for record in tables.records(profile, run)), default=0)
-
-
-def _head_start(profile: str, a: Source, b: Source) -> str:
-    """What to say where a run saw more than twice the samples of the other; else nothing."""
-    ours, theirs = _seen(profile, a.run), _seen(profile, b.run)
-    return f" (from {ours / theirs:.1f} times the samples)" if ours > 2 * theirs > 0 else ""
-
-
-# Measures of a series
-
-
-def linear(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether y rises with x, and a straight line fits no worse than a square."""
-    if np.ptp(y) == 0:
-        return False, "nothing changes"
-    left = {}
-    for name, base in (("line", x), ("square", x**2)):
-        slope, start = np.polyfit(base, y, 1)
-        left[name] = float(((y - slope * base - start) ** 2).sum())
-    rises = np.corrcoef(x, y)[0, 1] > 0
-    total = float(((y - y.mean()) ** 2).sum())
-    fits = ", ".join(f"a {name} explains {1 - rest / total:.0%}" for name, rest in left.items())
-    return bool(rises and left["line"] <= left["square"]), fits
-
-
-def slower_than_pixels(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether what is left above chance exceeds the share of pixels left, at every scale."""
-    left = (y - 50) / (y[np.argmax(x)] - 50)
-    pixels = (x / x.max()) ** 2
-    return bool((left[:-1] > pixels[:-1]).all()), f"left above chance {np.round(left, 2).tolist()}"
-
-
-def rising(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether a series rises from its first to its last point, by rank correlation."""
+def rising(x: Line, y: Lines) -> tuple[Margins, str]:
+    """Values rise with x: their rank correlation (Spearman) is positive."""
     trend = _rank_trend(x, y)
-    return bool(trend > 0.6 and y[-1] > y[0]), _along(y, trend)
+    return trend, f"{np.round(y[0], 1).tolist()}, rank trend {trend[0]:+.2f}"
 
 
-def falling(x: np.ndarray, y: np.ndarray) -> tuple[bool, str]:
-    """Whether a series falls from its first to its last point, by rank correlation."""
-    trend = _rank_trend(x, y)
-    return bool(trend < -0.6 and y[-1] < y[0]), _along(y, trend)
+def falling(x: Line, y: Lines) -> tuple[Margins, str]:
+    """Values fall with x: their rank correlation (Spearman) is negative."""
+    trend, said = rising(x, y)
+    return -trend, said
 
 
-def _rank_trend(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.corrcoef(x, np.argsort(np.argsort(y)))[0, 1])
+def _rank_trend(x: Line, y: Lines) -> Margins:
+    """Spearman's rank correlation of each row with x; NaN where a row is constant."""
+    a, b = _ranks(x), _ranks(y)
+    a, b = a - a.mean(), b - b.mean(1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return (b @ a) / np.sqrt((a @ a) * (b * b).sum(1))
 
 
-def _along(y: np.ndarray, trend: float) -> str:
-    return f"{np.round(y, 1).tolist()}, rank trend {trend:.2f}"
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis, from 0; of equal values, their mean."""
+    one, other = values[..., None], values[..., None, :]
+    return ((one > other) + 0.5 * (one == other)).sum(-1) - 0.5
+
+
+LINEAR = 0.9  # of the variance that a straight line explains where a fall is about linear
+
+
+def linear(x: Line, y: Lines) -> tuple[Margins, str]:
+    """Values rise with x, and a straight line explains nine tenths of their variance or more."""
+    a, b = x - x.mean(), y - y.mean(1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        along = (b @ a) / np.sqrt((a @ a) * (b * b).sum(1))
+    explained = along**2
+    said = f"{np.round(y[0], 1).tolist()}, a line explains {explained[0]:.0%}"
+    return np.where(along > 0, explained, -explained) - LINEAR, said
+
+
+def slower_than_pixels(x: Line, y: Lines) -> tuple[Margins, str]:
+    """What is left above chance exceeds the share of pixels left, on average over the scales."""
+    whole = int(np.argmax(x))
+    left = (y - CHANCE_AUC) / (y[:, [whole]] - CHANCE_AUC)
+    more = np.delete(left - (x / x.max()) ** 2, whole, axis=1).mean(1)
+    return more, f"left above chance {np.round(left[0], 2).tolist()}"

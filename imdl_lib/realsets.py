@@ -5,6 +5,7 @@ its mask where there is one. Known faults are part of each spec.
 """
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,7 @@ class DatasetSpec:
     cut: dict[str, tuple[int, int]] = field(default_factory=dict)  # see `remarks`
     resized: tuple[str, ...] = ()
     note: str = ""
+    host: Callable[[str], str] = str  # an image's name -> the photo that it was made from
 
     @property
     def remarks(self) -> list[str]:
@@ -108,6 +110,20 @@ def columbia(root: Path) -> list[Entry]:
     spliced = root / "4cam_splc"
     forged = _paired(spliced, spliced / "edgemask", lambda stem: "splice", "_edgemask")
     return forged + authentic(root / "4cam_auth")
+
+
+def casia_host(name: str) -> str:
+    """The photo that an image of CASIA was made from: the first of the ids in its name.
+
+    >>> casia_host("Sp_D_CND_A_pla0005_pla0023_0281"), casia_host("Au_pla_0005")
+    ('pla0005', 'pla0005')
+    """
+    return "".join(re.search(r"([a-z]{3})_?(\d+)", name).groups())
+
+
+def coverage_pair(name: str) -> str:
+    """The pair of COVERAGE that an image is of: ``12t`` is the forgery of ``12``."""
+    return name.removesuffix("t")
 
 
 def coverage(root: Path) -> list[Entry]:
@@ -217,6 +233,7 @@ SPECS: dict[str, DatasetSpec] = {
         polarity="white",
         layout="images/NAME.jpg with masks/NAME.png; authentic/*",
         entries=casia1,
+        host=casia_host,
         note="461 splices, 459 copy-moves; one more, like an authentic image, has no mask",
     ),
     "casia2": DatasetSpec(
@@ -230,6 +247,7 @@ SPECS: dict[str, DatasetSpec] = {
         polarity="white",
         layout="Tp/NAME.* with CASIA 2 Groundtruth/NAME_gt.png; Au/*",
         entries=casia2,
+        host=casia_host,
         skip=_CASIA2_SKIP,
         note="17 masks of another size (SunnyHaze/CASIA2.0-Corrected-Groundtruth#1) are skipped",
     ),
@@ -257,6 +275,7 @@ SPECS: dict[str, DatasetSpec] = {
         polarity="white",
         layout="image/Nt.tif with mask/Nforged.tif; image/N.tif is authentic",
         entries=coverage,
+        host=coverage_pair,
         cut={
             "41t": (0, 0),
             "48t": (0, 150),

@@ -9,10 +9,15 @@ from typing import Any
 from . import kinds
 from .profiles import Profile
 
-VERDICTS = (
-    "reproduced",
-    "not reproduced",
-    "inconclusive",
+DECIDED = ("reproduced", "contradicted", "mixed")
+VERDICTS = (  # all that can become of a claim
+    *DECIDED,
+    "undecided",
+    "undecided (no better than blind)",
+    "one seed",
+    "holds at this budget",
+    "contrary at this budget",
+    "by construction",
     "needs data",
     "not yet judged",
     "quick (not judged)",
@@ -187,6 +192,7 @@ class Verdict:
 
     verdict: str  # one of VERDICTS
     evidence: str = ""
+    was: str = ""  # by an earlier rule, where it was changed after rows had been scored
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ class Claim:
     place: str
     statement: str
     test: str
-    judge: Callable[[str], Verdict] | None = field(default=None, repr=False)  # profile -> verdict
+    judge: Callable[[str, Mapping[str, Run]], Verdict] | None = field(default=None, repr=False)
 
     @property
     def paper(self) -> str:

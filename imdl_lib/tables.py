@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from . import datasets, files, paths
-from .errors import DataError
+from .errors import DataError, RegistryError
 from .registry import BLIND, Cell, Source, Table
 
 COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "why")
@@ -26,6 +26,25 @@ def printed(paper: str, number: str) -> list[tuple[str, str, str]]:
     found = published(paper)
     keys = found.loc[found["table"] == number, ["row", "column", "metric"]]
     return [tuple(key) for key in keys.itertuples(index=False)]
+
+
+def printed_value(paper: str, number: str, row: str, column: str, metric: str) -> float:
+    """One number of a published table, in the unit in which it is printed.
+
+    Raises:
+        RegistryError: there is no such cell, or no number is printed in it.
+    """
+    found = published(paper)
+    wanted = {"table": number, "row": row, "column": column, "metric": metric}
+    for name, value in wanted.items():
+        found = found[found[name] == value]
+    if len(found) != 1 or not found["value"].iloc[0]:
+        raise RegistryError(
+            f"No number of {paper}, {number}, is printed at {row} / {column} / {metric}. "
+            f"Expected one cell with a value, found {len(found)} cells. "
+            f"Look it up in results/published/{paper}.csv."
+        )
+    return float(found["value"].iloc[0])
 
 
 def claims(paper: str) -> list[dict[str, str]]:
@@ -51,7 +70,7 @@ def rows(profile: str, run: str, name: str = "per_image") -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["set", "seed"])
 
 
-@lru_cache(maxsize=64)  # a table asks for the same rows cell by cell
+@lru_cache(maxsize=512)  # a table asks for the same rows cell by cell
 def _read(path: Path, version: tuple[int, int]) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"image": str})
 

@@ -156,7 +156,7 @@ def verdict(claim: Claim, profile: str) -> Verdict:
     for id in sorted(claim.judge.runs):
         if tables.records(profile, id) and not stored_is_current(id, profile):
             return Verdict("not yet judged", f"{id} is out of date: `imdl train {id}`")
-    return claim.judge(profile)
+    return claim.judge(profile, RUN_BY_ID)
 
 
 def claims(paper: str, profile: str = "standard") -> None:

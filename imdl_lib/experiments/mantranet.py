@@ -13,21 +13,21 @@ from ..claims import (
     Judge,
     above,
     below,
-    by_share,
     close,
-    decided,
     higher,
     linear,
     listed,
     narrower,
+    resampled,
     rising,
     series,
     slower_than_pixels,
     waiting,
 )
 from ..distortions import CORRELATION_PX, DISTORTIONS
+from ..manipulations import HIERARCHY, class_names
 from ..registry import Run, Source
-from ..resampling import DRAWS, Missing
+from ..resampling import Drawn, host_weights, values
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Sources
 
@@ -333,8 +333,6 @@ def confusion_matrix(profile_name: str) -> np.ndarray:
 
 
 def _level_1(rows: Any) -> tuple[np.ndarray, np.ndarray]:
-    from ..manipulations import HIERARCHY
-
     return HIERARCHY[1][rows["leaf"].astype(int)], rows["said_1"].to_numpy(int)
 
 
@@ -498,34 +496,30 @@ def _top(k: int, run: str) -> Source:
     return _of(f"imc-{run}", "operations", f"top_{k}")
 
 
-def _double_jpeg(profile_name: str) -> Any:
-    """Whether single taken for double JPEG is the largest confusion, image by image resampled."""
-    rows = tables.rows(profile_name, f"{PAPER}/imc-wd")
-    rows = rows[rows["set"] == "operations"]
-    if not len(rows):
-        raise Missing(_top(1, "wd"), real=False)
-    true, said = _level_1(rows)
-    common = np.bincount(true, minlength=25) >= LEAST_IMAGES
-    names, rng = list(_names()), np.random.default_rng(0)
-    held = []
-    for chosen in (slice(None), *rng.integers(len(true), size=(DRAWS, len(true)))):
-        matrix = np.nan_to_num(_shares(true[chosen], said[chosen])) * common[:, None]
-        np.fill_diagonal(matrix, 0)
-        worst = np.unravel_index(matrix.argmax(), matrix.shape)
-        a, b = (names[number] for number in worst)
-        held.append(a == "JPEGCompress" and b.startswith("JPEGDouble"))
-        if len(held) == 1:
-            evidence = f"largest confusion of classes with {LEAST_IMAGES} images or more: "
-            evidence += f"{a} taken for {b} ({matrix[worst]:.0%})"
-    share = float(np.mean(held[1:]))
+def _double_jpeg(profile_name: str) -> tuple[Drawn, str]:
+    """Whether single taken for double JPEG is the largest confusion; 1 where it is, else -1."""
+    rows, leaves = (
+        values(profile_name, Source(f"{PAPER}/imc-wd", "operations", column, 1.0))
+        for column in ("said_1", "leaf")
+    )
+    hosts, place = np.unique(rows.host, return_inverse=True)
+    cell = np.zeros((len(hosts), 25 * 25))  # of the confusion matrix, by host
+    for seed in rows.table:
+        true, said = HIERARCHY[1][leaves.table[seed].astype(int)], rows.table[seed].to_numpy(int)
+        np.add.at(cell, (place, 25 * true + said), 1)
+    counts = (host_weights(len(hosts)) @ cell).reshape(-1, 25, 25)
+    common = counts[0].sum(1) >= LEAST_IMAGES
+    shares = counts / np.maximum(1, counts.sum(2, keepdims=True)) * common[:, None]
+    shares[:, np.arange(25), np.arange(25)] = 0
+    names = list(class_names(1))
+    true, said = np.unravel_index(shares.reshape(len(shares), -1).argmax(1), (25, 25))
+    doubled = np.array([name.startswith("JPEGDouble") for name in names])
+    margin = np.where((true == names.index("JPEGCompress")) & doubled[said], 1.0, -1.0)
+    worst = f"{names[true[0]]} taken for {names[said[0]]} ({shares[0, true[0], said[0]]:.0%})"
+    evidence = f"largest confusion of classes with {LEAST_IMAGES} images or more: {worst}"
+    share = float((margin[1:] > 0).mean())
     evidence += f"; single taken for double JPEG is it in {share:.0%} of resamples"
-    return decided(profile_name, [by_share(share)], [evidence], [f"{PAPER}/imc-wd"])
-
-
-def _names() -> tuple[str, ...]:
-    from ..manipulations import class_names
-
-    return class_names(1)
+    return Drawn(margin[0], margin[1:], len(place)), evidence
 
 
 LEAST_IMAGES = 20  # of a class whose confusions are counted
@@ -577,7 +571,7 @@ JUDGES: dict[str, Judge] = {
     "C10": higher(*_better("w", "hl5"), *_better("d", "hl5")),
     "C11": higher(*(pair for other in ("w", "d", "hl5") for pair in _better("wd", other))),
     "C13": above(50.0, _of("imc-wd", "operations", "wrong_inside_1")),
-    "C14": Judge(frozenset({f"{PAPER}/imc-wd"}), _double_jpeg),
+    "C14": resampled(_double_jpeg, _of("imc-wd", "operations", "correct_1")),
     "C16": higher(
         (
             _of("imc-wd", "four_kinds/enhancement", "membership_auc"),
