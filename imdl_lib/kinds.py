@@ -19,6 +19,8 @@ from . import cameras, manipulations, photos, shapes
 
 VERSION = 2  # raised when a change below alters what a recipe forges
 
+COPY_SCALES = (0.5, 1.0, 2.0)  # of several copies, before each is pasted at .7 to 1.4 times that
+
 Image = UInt8[np.ndarray, "S S 3"]
 Regions = UInt8[np.ndarray, "S S"]  # 0 = pristine, 1, 2 … = the manipulated regions
 Mask = Bool[np.ndarray, "S S"]
@@ -44,11 +46,15 @@ class Recipe:
     area: tuple[float, float] = (0.03, 0.3)  # share of the image that a region covers
     inpainters: tuple[str, ...] = ("telea", "navier_stokes")
     leaves: tuple[int, ...] = ()  # operations drawn from; empty = all 385
+    scene_px: int | None = None  # side that a scene has before it is shrunk to size_px, then forged
 
     @property
     def key(self) -> str:
         """Hash that names the set in the cache."""
-        text = json.dumps([versions(), asdict(self)], sort_keys=True)
+        decides = asdict(self)
+        if self.scene_px is None:  # older keys stay valid
+            del decides["scene_px"]
+        text = json.dumps([versions(), decides], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -78,10 +84,12 @@ class Draw:
 
     def patch(self, size_px: int) -> Scene:
         """A textured patch of a random photo that is large enough."""
-        fitting = _fitting(self.pack, size_px)
+        whole_px = size_px * (self.recipe.scene_px or self.recipe.size_px) // self.recipe.size_px
+        fitting = _fitting(self.pack, whole_px)
         number = int(fitting[int(self.rng.integers(len(fitting)))])
-        image, place = photos.patch(self.pack[number], size_px, self.rng)
-        return Scene(image, self.pack.segments(number)[place])
+        image, place = photos.patch(self.pack[number], whole_px, self.rng)
+        scene = Scene(image, self.pack.segments(number)[place])
+        return scene if whole_px == size_px else _shrunk(scene, size_px)
 
     def pair(self) -> tuple[Scene, Scene]:
         """Patches of two photos, each taken by its own camera where the recipe says so."""
@@ -141,6 +149,29 @@ def copy_and_source(draw: Draw) -> Forged:
     made = paste(host.image, host.image, mask, draw.rng)
     regions = np.where(mask & (made.regions == 0), np.uint8(2), made.regions)
     return Forged(made.image, regions)
+
+
+def several_copies(draw: Draw) -> Forged:
+    """One object pasted three times into its own photo, at three scales (PSCC-Net, fig. 11).
+
+    Regions are numbered from the smallest copy up; what is pasted later covers what lies there.
+    """
+    host = draw.pair()[0]
+    mask, image = draw.object(host), host.image
+    regions = np.zeros(mask.shape, np.uint8)
+    for number, scale in sorted(enumerate(COPY_SCALES, start=1), reverse=True):
+        made = paste(image, *_scaled(host.image, mask, scale), draw.rng)
+        image, regions = made.image, np.where(made.regions > 0, np.uint8(number), regions)
+    return Forged(image, regions)
+
+
+def _scaled(image: Image, mask: Mask, scale: float) -> tuple[Image, Mask]:
+    """A photo and its mask, scaled about the mask's centre."""
+    centre, size = np.argwhere(mask).mean(0)[::-1], mask.shape[::-1]
+    matrix = cv2.getRotationMatrix2D(centre.tolist(), 0, scale)
+    region = cv2.warpAffine(mask * np.uint8(255), matrix, size) > 127
+    region[tuple(centre[::-1].astype(int))] = True  # a sliver that became thinner than a pixel
+    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REFLECT), region
 
 
 def removal(draw: Draw) -> Forged:
@@ -204,6 +235,7 @@ KINDS: dict[str, Callable[[Draw], Forged]] = {
     "splice": splice,
     "copy_move": copy_move,
     "copy_and_source": copy_and_source,
+    "several_copies": several_copies,
     "removal": removal,
     "enhancement": enhancement,
     "two_regions": two_regions,
@@ -281,6 +313,13 @@ def make(recipe: Recipe, index: int, pack: photos.PhotoPack) -> Forged:
     low, high = recipe.jpeg_quality
     quality = int(draw.rng.integers(low, high + 1))
     return Forged(manipulations.jpeg(sample.image, quality), sample.regions, sample.target)
+
+
+def _shrunk(scene: Scene, size_px: int) -> Scene:
+    """A scene at a smaller size; what belongs together keeps its number."""
+    size = (size_px, size_px)
+    segments = cv2.resize(scene.segments, size, interpolation=cv2.INTER_NEAREST)
+    return Scene(cv2.resize(scene.image, size, interpolation=cv2.INTER_AREA), segments)
 
 
 @cache

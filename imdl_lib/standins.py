@@ -31,6 +31,7 @@ class StandIn:
     inpainters: tuple[str, ...] = ("telea", "navier_stokes")
     leaves: tuple[int, ...] = ()
     area: tuple[float, float] = (0.03, 0.3)
+    scene_factor: float = 0.0  # as size_factor, of scenes that are shrunk before they are forged
     distortion: str = ""  # a key of `distortions.DISTORTIONS`
     amount: float = 0.0  # in the distortion's unit
 
@@ -48,6 +49,7 @@ class StandIn:
             area=self.area,
             inpainters=self.inpainters,
             leaves=self.leaves,
+            scene_px=round(size_px * self.scene_factor) or None,
         )
 
 
@@ -208,6 +210,30 @@ _COPIES = StandIn(
     seed=1065,
 )
 
+_SEVERAL_COPIES = StandIn(
+    "several_copies",
+    ("several_copies",),
+    "one object copied three times at three scales (PSCC-Net, fig. 11)",
+    "people's reasons to copy something; copies that touch or are retouched",
+    size_factor=4.0,
+    area=(0.01, 0.03),
+    seed=1070,
+)
+
+_SCENES = tuple(
+    StandIn(
+        f"scenes/{factor}",
+        ("splice", "copy_move"),
+        "the same scenes and regions at several sizes, each forged at its own (ManTra-Net, "
+        "sec. 5.3); by the side of the training images of ablations",
+        "photos that were taken at that size: smaller ones are shrunk before they are forged",
+        size_factor=float(factor),
+        scene_factor=5.0,
+        seed=1071,  # one for all: a scene is drawn by its number alone
+    )
+    for factor in (1, 2, 4, 5)
+)
+
 _MAJORITY = StandIn(
     "majority",
     ("enhancement",),
@@ -268,7 +294,7 @@ SETS: dict[str, StandIn] = {
     s.name: s
     for s in (
         *(*_BENCHMARKS, *_ABLATIONS, _MAJORITY, _CHOOSING, _CHOOSING_BOTH, _MIXED),
-        *(*_SIZES, _COPIES),
+        *(*_SIZES, _COPIES, _SEVERAL_COPIES, *_SCENES),
         *(*_DISTORTED, *_SENSITIVITY),
     )
 }

@@ -59,6 +59,7 @@ CHANGES = {
     "area": (0.03, 0.31),
     "inpainters": ("telea",),
     "leaves": (0,),
+    "scene_px": 96,
 }
 
 
@@ -220,6 +221,41 @@ def test_pasted_regions_cover_about_what_the_recipe_says(pack):
     assert max(shares) < 1.15 * 0.1 * 1.4**2
     assert min(shares) > 0.25 * 0.1 * 0.7**2  # the smallest, cut by the border
     assert np.median(shares) == pytest.approx(0.1, rel=0.4)
+
+
+def test_several_copies_are_of_three_scales(pack):
+    """Each copy has .7 to 1.4 times its scale; larger ones may lie under smaller ones."""
+    recipe = of_kind("several_copies", size_px=128, area=(0.01, 0.03))
+    areas = []
+    for index in range(20):
+        regions = make(recipe, index, pack).regions
+        assert (regions == 1).any()
+        areas.append([(regions == number).sum() for number in (1, 2, 3)])
+    small, middle, large = np.array(areas).T
+    assert (small < middle).mean() > 0.9 and (middle < large).mean() > 0.8
+    assert np.median(middle / small) == pytest.approx(4, rel=0.5)
+
+
+def test_a_copy_that_is_too_small_is_a_pixel():
+    image, mask = np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16), bool)
+    mask[4, 3:9] = True
+    for scale in (0.01, 0.5, 1.0):
+        assert kinds._scaled(image, mask, scale)[1].sum() >= 1
+
+
+@pytest.mark.parametrize("kind", ["splice", "copy_move"])
+def test_scenes_are_the_same_at_every_size(kind, pack):
+    """Host, region and place agree, but where an object is followed at one size alone."""
+    small, large = of_kind(kind, size_px=40, scene_px=160), of_kind(kind, size_px=160, scene_px=160)
+    assert np.array_equal(host_of(large, 0, pack), host_of(replace(large, scene_px=None), 0, pack))
+    shared = []
+    for index in range(12):
+        host = cv2.resize(host_of(large, index, pack), (40, 40), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(host_of(small, index, pack), host)
+        ours, theirs = (make(recipe, index, pack).regions for recipe in (small, large))
+        theirs = cv2.resize(theirs, (40, 40), interpolation=cv2.INTER_NEAREST)
+        shared.append((ours & theirs).sum() / (ours | theirs).sum())
+    assert np.median(shared) > 0.75 and min(shared) > 0.1
 
 
 def test_two_regions_are_two(pack):

@@ -80,15 +80,19 @@ def test_every_field_reaches_the_recipe():
         "inpainters": ("cloned",),
         "leaves": (1,),
         "area": (0.4, 0.5),
+        "scene_factor": 5.0,
     }
     plain = standins.StandIn("x", ("splice",), "nothing")
     keys = [replace(plain, **{k: v}).recipe(SOURCES, 8, 32).key for k, v in changes.items()]
     assert len({plain.recipe(SOURCES, 8, 32).key, *keys}) == len(changes) + 1
 
 
-def test_two_sets_share_a_seed_only_where_one_is_the_other_distorted():
-    undistorted = [s.seed for s in SETS.values() if not s.distortion and s.part != "train"]
-    assert len(set(undistorted)) == len(undistorted)
+def test_two_sets_share_a_seed_only_where_they_show_the_same_scenes():
+    """One is the other distorted, or smaller."""
+    undistorted = [s for s in SETS.values() if not s.distortion and s.part != "train"]
+    seeds = [s.seed for s in undistorted if not s.scene_factor]
+    scenes = {s.seed for s in undistorted if s.scene_factor}
+    assert len(set(seeds)) == len(seeds) and len(scenes) == 1 and not scenes & set(seeds)
     assert not TRAINING_SEEDS & {s.seed for s in SETS.values() if s.part != "train"}
 
 
@@ -146,5 +150,5 @@ def test_a_name_that_does_not_exist():
         "There is no stand-in test set 'casia2'. Choose from like_columbia, like_coverage, "
         "like_casia, like_nist16, like_imd20, like_casia_d, like_psbattles, inpainting, "
         "operations, operations_train, like_nist16_train, cameras, two_regions, majority, "
-        "choosing, choosing_with_pristine, four_kinds, copies."
+        "choosing, choosing_with_pristine, four_kinds, copies, several_copies."
     )

@@ -92,6 +92,8 @@ _RELEASED_TESTS = (
     *_TABLE_8,
     "like_imd20",
     "like_casia_d",
+    "several_copies",
+    *(name for name in SETS if name.startswith("scenes/")),
     "majority",
     *_OUT_OF_DOMAIN,
     "four_kinds",

@@ -81,6 +81,7 @@ _RELEASED_TESTS = (
     *(name for pair in BENCHMARKS.values() for name in pair),
     "like_casia_d",
     "copies",
+    "several_copies",
     *_robustness("like_columbia", "like_nist16", "like_casia_d"),
 )
 
