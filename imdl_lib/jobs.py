@@ -139,7 +139,8 @@ def _guided(base: Callable[[float, int], uen.Base], own: Loss = lambda *_: {}) -
         return uen.Config(**{name: value for name, value in config.items() if name != "width"})
 
     def model(config: Mapping[str, Any], px: int) -> nn.Module:
-        return uen.Model(plug_in(config), base(config.get("width", 1.0), px))
+        own = replace(plug_in(config), size_px=px)
+        return uen.Model(own, base(config.get("width", 1.0), px))
 
     def loss(config: Mapping[str, Any]) -> Loss:
         guided = plug_in(config)

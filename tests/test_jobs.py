@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from imdl_lib import files, jobs, speed, standins, train
 from imdl_lib.errors import DataError, RegistryError, WeightsError
 from imdl_lib.papers import pscc_net
+from imdl_lib.registry import Run
 
 
 def test_weights_of_another_network(workplace, tiny):
@@ -209,6 +210,12 @@ def test_a_folder_that_cannot_be_written(workplace, tiny, monkeypatch):
         "Free some space and run the same command again; what was finished is kept."
     )
     assert not one.cached(".safetensors").exists()
+
+
+def test_a_run_may_see_images_at_the_size_of_its_training(tiny):
+    run = Run("uen/run", "uen.vanilla", {"resized": True}, (), (), long=True)
+    config = job(run, replace(tiny, released_size_px=48)).build().config
+    assert config.resized and config.size_px == 48
 
 
 def test_places(workplace, tiny):

@@ -87,10 +87,10 @@ def _nist(name: str, config: dict[str, Any], noise: int = 0) -> Run:
     )
 
 
-def _borrowing(name: str, config: dict[str, Any]) -> Run:
+def _borrowing(name: str, config: dict[str, Any], **more: Any) -> Run:
     """The released weights, used otherwise."""
-    start = f"{PAPER}/released"
-    return Run(f"{PAPER}/{name}", "uen.vanilla", config, (), (CASIA, REAL), init_from=start)
+    fields = {"tests": (CASIA, REAL), "init_from": f"{PAPER}/released"} | more
+    return Run(f"{PAPER}/{name}", "uen.vanilla", config, (), **fields)
 
 
 RUNS = (
@@ -109,6 +109,7 @@ RUNS = (
     ),
     *(_borrowing(run, {"samples": t}) for t, run in SAMPLED.items() if run != "released"),
     _borrowing(f"nodes-{NODES}", {"nodes": NODES}),
+    _borrowing("training-size", {"resized": True}, long=True),  # sec. 4.1
 )
 
 # Tables ----------------------------------------------------------------------------------------

@@ -268,6 +268,19 @@ def test_images_of_any_size(base, size):
     assert model(torch.rand(1, 3, *size)).logits.shape == (1, 1, *size)
 
 
+@torch.no_grad()
+def test_images_resized_to_the_size_of_training():
+    """The base sees them at that size, whole; the mask has the image's own."""
+    model = Model(Config(samples=2, size_px=32, resized=True), Flat()).eval()
+    image = torch.rand(1, 3, 40, 64)
+    seen = model.resized(image)
+    assert seen.shape == (1, 3, 32, 32)
+    assert torch.allclose(seen.mean(), image.mean(), atol=0.01)
+    assert model(image).logits.shape == (1, 1, 40, 64)
+    assert torch.equal(model(image).maps["mu"], model(seen).maps["mu"])
+    assert Model(Config(), Flat()).resized(image) is image
+
+
 def test_the_same_photo_gets_the_same_answer():
     model = Model(Config(samples=3), Flat())
     image = example().image
