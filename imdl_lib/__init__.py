@@ -30,10 +30,12 @@ module only ever needs those before it::
     real_log               every look at a real test set, written down
     evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out
+    history                the results' version; what each number was before
     pictures               what figures show of trained networks
     resampling, verdicts   how sure stored rows are; what becomes of comparisons
     claims                 the rules by which each claim is judged
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
+    replacement            a paper's next results in place of its published ones
     detect, exercises, cli one photo; checks of answers; the ``imdl`` command
 """
 

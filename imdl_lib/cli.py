@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Screen
 
-from . import datasets, experiments, fetch, files, paths, profiles
+from . import datasets, experiments, fetch, files, history, paths, profiles
 from .errors import DataError, ImdlError, RegistryError
 from .registry import Run
 
@@ -34,6 +35,21 @@ def main() -> None:
     except ImdlError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"imdl: {error}", markup=False)
         sys.exit(2)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"imdl_lib {metadata.version('imdl-lib')}, results {history.RESULTS}")
+        raise typer.Exit
+    return wanted
+
+
+Version = typer.Option("--version", callback=_print_version, is_eager=True, help="code, results")
+
+
+@app.callback()
+def root(version: Annotated[bool, Version] = False) -> None:
+    """Tables, figures and claims of five papers on image manipulation, made again."""
 
 
 @app.command("list")
@@ -107,6 +123,16 @@ def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
 
 
 @app.command()
+def replace(paper: str) -> None:
+    """Put a paper's whole results of profile next in place of its published ones."""
+    from . import replacement
+
+    if paper not in {run.paper for run in experiments.RUNS}:
+        _paper(paper)
+    print("\n".join(replacement.replace(paper)))
+
+
+@app.command()
 def index() -> None:
     """Bring the README's index of tables and figures up to date."""
     experiments.write_index(paths.ROOT / "README.md")
@@ -142,14 +168,14 @@ def summary(profile: ProfileName = "quick") -> None:
     """Write results/<profile>/summary.json and print it on one screen."""
     profiles.profile(profile)
     items = [e for e in experiments.listing(profile) if e["id"] in experiments.BY_ID]
-    stages = _stages(profile)
+    stages, made = _stages(profile), (experiments.MADE, experiments.EARLIER)
     report = {
         "profile": profile,
         "wall_minutes": round(float(sum(stages.values())), 2),
         "stages": stages,
         "machine": _machine(),
-        "made": [e["id"] for e in items if e["state"] == "made"],
-        "failed": [e["id"] for e in items if e["state"] != "made"],
+        "made": [e["id"] for e in items if e["state"] in made],
+        "failed": [e["id"] for e in items if e["state"] not in made],
     }
     files.write_json(paths.results(profile) / "summary.json", report)
     _print_summary(report)

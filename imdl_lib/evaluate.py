@@ -60,6 +60,11 @@ def rebuild(job: Job, progress: bool = True) -> bool:
         DataError: another process works on the same job, or the disk is full.
     """
     if finished(job):
+        if unscored := _stale(job):
+            print(
+                f"{job.run.id} seed {job.seed} keeps its rows; {', '.join(unscored)} cannot be "
+                "scored, for its weights are not here. Delete its folder to train it again."
+            )
         return False
     train.train(job, progress)
     jobs.publish(job, score(job, progress))

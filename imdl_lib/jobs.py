@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from . import baselines, crops, files, manipulations, paths, speed, splits, standins
+from . import baselines, crops, files, kinds, manipulations, paths, speed, splits, standins
 from .baselines import cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
@@ -306,7 +306,7 @@ def publish(job: Job, sets: dict[str, str]) -> None:
 
     The record comes last: where it is, everything is.
     """
-    record = {**_record(job), **facts(job), "sets": sets}
+    record = {**_record(job), **versions(job), **facts(job), "sets": sets}
     history = record.pop("history", [])
     if history and not is_published(job):
         _publish_training(job, history)
@@ -322,6 +322,11 @@ def _record(job: Job) -> dict[str, Any]:
         return files.read_json(job.cached(".json")) | {"run": job.run.id}  # weights have no name
     named = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
     return {**named, "seed": job.seed, "samples": 0, "environment": environment()}
+
+
+def versions(job: Job) -> dict[str, Any]:
+    """Of the run's recipe, and of the forging that its images, or its test sets, rest on."""
+    return {"recipe": job.run.version, "forging": ".".join(map(str, kinds.versions()))}
 
 
 def facts(job: Job) -> dict[str, Any]:

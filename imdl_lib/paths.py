@@ -14,6 +14,11 @@ def results(profile: str) -> Path:
     return ROOT / "results" / profile
 
 
+def history() -> Path:
+    """Where the numbers that others replaced are kept."""
+    return ROOT / "results" / "history.csv"
+
+
 def figures(profile: str) -> Path:
     """Folder of rendered figures of a profile."""
     return ROOT / "figures" / profile

@@ -32,6 +32,10 @@ SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
 def load(job: Job) -> nn.Module:
     """The trained network of a job, in evaluation mode, on the GPU where there is one.
 
+    Where only the released weights of an earlier recipe are at hand, and their tensors fit, these
+    are shown: in photos, figures and notebooks a network works on until its successor is
+    published. Nothing is trained or scored from them: `train` comes first, and leaves current ones.
+
     Raises:
         DataError: no weights are at hand.
         WeightsError: stored weights belong to another network.
@@ -53,14 +57,15 @@ def at_hand(job: Job) -> bool:
 
 
 def _weights(job: Job) -> Path:
-    if is_published(job):  # the same weights on every machine
-        return job.released
-    if not job.cached(".safetensors").exists():
+    cached, released = job.cached(".safetensors"), job.released
+    if is_published(job) or (released.exists() and not cached.exists()):
+        return released  # the same weights on every machine, or those of an earlier recipe
+    if not cached.exists():
         raise DataError(
             f"No weights of {job.run.id} are at hand at profile {job.profile.name}. "
             f"Run `imdl train {job.run.id} --profile {job.profile.name}`, or name another profile."
         )
-    return job.cached(".safetensors")
+    return cached
 
 
 def device_of(model: nn.Module) -> torch.device:

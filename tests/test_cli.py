@@ -11,7 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from imdl_lib import checksums, cli, datasets, detect, experiments, fetch, images, paths
+from imdl_lib import (
+    checksums,
+    cli,
+    datasets,
+    detect,
+    experiments,
+    fetch,
+    history,
+    images,
+    paths,
+)
 from imdl_lib.batch import Prediction
 from imdl_lib.registry import Run
 
@@ -48,7 +58,7 @@ def test_list_for_programs(imdl):
     for entry in entries:
         assert entry.keys() >= KEYS
         assert entry["kind"] in ("table", "figure")
-        assert entry["state"] in ("made", "needs data", "not yet")
+        assert entry["state"] in experiments.STATES
         assert entry["id"].startswith(f"{entry['paper']}/{entry['kind']}-")
         assert isinstance(entry["files"], list)
     assert {entry["paper"] for entry in entries} == {
@@ -66,6 +76,10 @@ def test_list_for_people(imdl, monkeypatch):
     assert code == 0
     ids = re.findall(r"[a-z_]+/(?:table|figure)-\w+", out)
     assert len(ids) == 62 and "mantranet/table-2" in ids and "not yet" in out
+
+
+def test_version_of_code_and_results(imdl):
+    assert imdl("--version") == (0, f"imdl_lib 0.1.0, results {history.RESULTS}\n", "")
 
 
 def test_env(imdl, monkeypatch):
@@ -206,9 +220,10 @@ def test_wrong_profile(imdl, workplace, arguments):
     assert sorted(path.name for path in workplace.iterdir()) == ["cache"]  # nothing was begun
 
 
-@pytest.mark.parametrize("command", ["train", "forge", "render", "claims"])
+@pytest.mark.parametrize("command", ["train", "forge", "render", "claims", "replace"])
 def test_wrong_paper(imdl, command):
-    assert mistaken(imdl, command, "--paper", "mantra") == (
+    option = [] if command == "replace" else ["--paper"]
+    assert mistaken(imdl, command, *option, "mantra") == (
         "imdl: There is no paper 'mantra' here. Choose from mantranet, pscc_net, uen.\n"
     )
 

@@ -288,7 +288,7 @@ def test_only_sets_that_are_forged_otherwise_are_scored_again(workplace, tiny):
     assert stored(one, "pooled")["image_count"].tolist() == [5, 5, 5]
 
 
-def test_a_new_set_trains_nothing_again_where_the_weights_are_gone(workplace, tiny):
+def test_a_new_set_trains_nothing_again_where_the_weights_are_gone(workplace, tiny, capsys):
     """Rows stay, and a set that was forged otherwise since is another matter."""
     run = Run("mantranet/gone", "mantranet", {"width": 0.0625}, ("splice",), SETS[:1])
     one, more = job(run, tiny), job(replace(run, tests=SETS), tiny)
@@ -298,6 +298,10 @@ def test_a_new_set_trains_nothing_again_where_the_weights_are_gone(workplace, ti
     assert evaluate.finished(more)
     assert not evaluate.rebuild(more, progress=False)
     assert list(jobs.read_record(one)["sets"]) == list(SETS[:1])
+    assert capsys.readouterr().out == (
+        "mantranet/gone seed 0 keeps its rows; four_kinds/resize=0.5, two_regions cannot be "
+        "scored, for its weights are not here. Delete its folder to train it again.\n"
+    )
     assert not evaluate.finished(job(run, replace(tiny, test_count=5)))
 
 

@@ -284,8 +284,8 @@ def test_made_follows_the_identity_of_runs(store):
     entry = entry_of(TABLE)
     assert entry["state"] == "made"
     assert entry["cells_filled"] == described + 6  # validation and cameras of three backbones
-    store("quick", runs[0].id, rows, identity="of another recipe")
-    assert entry_of(TABLE)["state"] == "not yet"
+    store("quick", runs[0].id, rows, identity="of an earlier recipe")
+    assert entry_of(TABLE)["state"] == "made, earlier recipe"
 
 
 TABLE = "mantranet/table-2"
@@ -532,15 +532,30 @@ def test_rows_that_do_not_belong_to_the_registry_judge_nothing(store):
     assert "operations top_1 +75.0 " in experiments.verdict(claim, "standard").evidence
 
 
-def test_a_rebuild_says_what_it_could_not_do(workplace, tiny, monkeypatch, capsys):
-    chosen = [experiments.run("mantranet/ela"), experiments.run("mantranet/imc-vgg")]
-    monkeypatch.setattr(experiments, "RUNS", [replace(run, tests=()) for run in chosen])
-    runs = {run.id: run for run in experiments.RUNS}
-    monkeypatch.setattr(experiments, "RUN_BY_ID", runs)
-    monkeypatch.setitem(profiles.PROFILES, "tiny", replace(tiny, sources=("bsds500",)))
-    experiments.rebuild("mantranet", "tiny")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("mantranet/imc-vgg is not finished: ")
-    assert second == "mantranet at profile tiny: 1 runs are finished, 1 of them now"
-    experiments.rebuild("mantranet", "tiny")
-    assert capsys.readouterr().out.endswith("1 runs are finished, 0 of them now\n")
+def test_what_is_stored_is_listed_and_what_lacks_is_named(store, capsys):
+    own = identity(experiments.run("uen/pscc"), profiles.QUICK, 1, experiments.RUN_BY_ID)
+    rows = {"set": ["like_casia"], "image": ["0"], "pixel_auc": [0.8]}
+    ours = {"samples": 1920, "device": "cpu", "environment": {"machine": "arm64, 8 cores"}}
+    store("quick", "uen/pscc", rows, identity="of an earlier recipe", train_seconds=60, **ours)
+    store("quick", "uen/pscc", rows, identity=own, train_seconds=30, seed=1, **ours)
+    store("quick", "uen/t-25", rows, identity="any", **ours | {"samples": 0})
+    experiments.stored("uen", "quick")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    total = sum(run.paper == "uen" for run in experiments.RUNS)
+    assert lines[:4] == [
+        f"uen at profile quick: 2 of {total} runs stored",
+        "run recipe seeds samples minutes trained on",
+        "pscc earlier 0 1 1,920 1.5 cpu, arm64, 8 cores",
+        "t-25 earlier 0 0",
+    ]
+    assert lines[4] == "Not stored; `imdl train RUN --profile quick` makes each:"
+    assert lines[5:7] == ["uen/pscc-plain", "uen/pscc-synth"] and len(lines) == total + 3
+
+
+def test_what_lacks_a_real_set_says_so_wherever_it_is_listed(store, monkeypatch, capsys):
+    for here in (True, False):
+        monkeypatch.setattr(datasets, "available", lambda name, here=here: here)
+        experiments.stored("pscc_net", "quick")
+    first, second = capsys.readouterr().out.split("pscc_net at profile quick: ")[1:]
+    assert first == second
+    assert "pscc_net/tuned-nist16-real needs NIST16: imdl data info nist16\n" in first

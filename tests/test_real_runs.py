@@ -54,18 +54,6 @@ def test_a_run_whose_set_is_not_here_is_told_before_its_start_is_trained(workpla
     assert not (workplace / "cache/runs").exists()
 
 
-def test_a_rebuild_goes_on_without_a_set(workplace, tiny, monkeypatch, capsys):
-    ela = replace(experiments.run("mantranet/ela"), id="pscc_net/ela", tests=())
-    chosen = [experiments.run(REAL), ela]
-    monkeypatch.setattr(experiments, "RUNS", chosen)
-    monkeypatch.setattr(experiments, "RUN_BY_ID", {**experiments.RUN_BY_ID, ela.id: ela})
-    experiments.rebuild("pscc_net", "tiny")
-    assert capsys.readouterr().out.splitlines() == [
-        f"{REAL} is not finished: {LACKING}",
-        "pscc_net at profile tiny: 1 runs are finished, 1 of them now",
-    ]
-
-
 def test_casia1_trains_no_run(workplace, tiny):
     run = replace(experiments.run(REAL), trained_on="casia1")
     with pytest.raises(RegistryError) as caught:
@@ -94,5 +82,5 @@ def test_a_table_is_made_without_the_runs_of_sets_that_are_not_here(store, monke
     with monkeypatch.context() as patch:
         patch.setattr(datasets, "available", lambda name: True)
         assert state(id) == "not yet"
-    store("quick", REAL, rows, identity="of another registry")
-    assert state(id) == "not yet"
+    store("quick", REAL, rows, identity="of an earlier recipe")
+    assert state(id) == "made, earlier recipe"

@@ -14,7 +14,7 @@ from runs import BASE, FROZEN, NETWORK, RUN, STARTED, job, trained
 
 from imdl_lib import files, jobs, profiles, train
 from imdl_lib.batch import Batch
-from imdl_lib.errors import DataError, RegistryError
+from imdl_lib.errors import DataError, RegistryError, WeightsError
 from imdl_lib.forge import ForgedSet
 from imdl_lib.jobs import Job
 from imdl_lib.kinds import Recipe
@@ -245,14 +245,37 @@ def test_released_weights_are_read_without_training(workplace, tiny, monkeypatch
     assert all(torch.equal(released[name], t.half().float()) for name, t in state.items())
 
 
-def test_released_weights_of_another_identity_are_not_read(workplace, tiny):
+def test_released_weights_of_an_earlier_recipe_are_shown_and_not_started_from(
+    workplace, tiny, monkeypatch
+):
+    base = replace(BASE, keep=True)
+    runs = {BASE.id: base, STARTED.id: STARTED}
+    one, started = Job(base, tiny, 0, runs), Job(STARTED, tiny, 0, runs)
+    state = trained(one)
+    jobs.publish(one, {})
+    forget(one)
+    files.write_json(one.folder / "run.json", jobs.read_record(one) | {"identity": "another"})
+    shown = train.load(one).state_dict()
+    assert all(torch.equal(shown[name], t.half().float()) for name, t in state.items())
+    trained_now, loop = [], train._Loop
+    noted = lambda job, *sets: trained_now.append(job.run.id) or loop(job, *sets)  # noqa: E731
+    monkeypatch.setattr(train, "_Loop", noted)
+    train.train(started, progress=False)
+    assert trained_now == [BASE.id, STARTED.id]
+
+
+def test_released_weights_of_an_earlier_recipe_that_do_not_fit(workplace, tiny):
     one = job(replace(RUN, keep=True), tiny)
     trained(one)
     jobs.publish(one, {})
-    forget(one)
-    files.write_json(one.folder / "run.json", {"identity": "another"})
+    wider = job(replace(RUN, keep=True, config=NETWORK | {"wider": True}), tiny)
+    with pytest.raises(WeightsError, match=r"^Weights weights\.safetensors belong to another"):
+        train.load(wider)
+
+
+def test_no_weights(workplace, tiny):
     with pytest.raises(DataError) as caught:
-        train.load(one)
+        train.load(job(RUN, tiny))
     assert str(caught.value) == (
         "No weights of mantranet/run are at hand at profile tiny. "
         "Run `imdl train mantranet/run --profile tiny`, or name another profile."

@@ -7,6 +7,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .. import datasets, files, paths, profiles, tables
 from ..errors import DataError, RegistryError
@@ -53,22 +54,39 @@ def job(id: str, profile: str, seed: int = 0) -> Any:
     return Job(run(id), profiles.profile(profile), seed, RUN_BY_ID)
 
 
-def rebuild(paper: str, profile: str = "standard") -> None:
-    """Train and score those runs of a paper that are missing or out of date; say how many.
+def stored(paper: str, profile: str = "standard") -> None:
+    """Print what is stored of a paper's runs, and by which command the rest is made.
 
-    What cannot be done here (photos that are not at hand) is said, not raised.
+    Minutes are of training, over all seeds; a run without any borrows weights or needs none. What
+    is printed depends on what is stored alone, not on the data at hand.
     """
-    from .. import evaluate
-
-    finished, made = 0, 0
+    lines, missing = [], []
     for chosen in (run for run in RUNS if run.paper == paper):
-        for seed in profiles.profile(profile).seeds:
-            try:
-                made += evaluate.rebuild(job(chosen.id, profile, seed))
-                finished += 1
-            except DataError as error:
-                print(f"{chosen.id} is not finished: {error}")
-    print(f"{paper} at profile {profile}: {finished} runs are finished, {made} of them now")
+        if found := tables.records(profile, chosen.id):
+            lines.append(_stored(chosen.id, profile, found))
+        else:
+            real = chosen.trained_on in datasets.SPECS
+            missing.append(chosen.id + (f" {datasets.needs(chosen.trained_on)}" if real else ""))
+    print(f"{paper} at profile {profile}: {len(lines)} of {len(lines) + len(missing)} runs stored")
+    if lines:
+        print(pd.DataFrame(lines).to_string(index=False))
+    if missing:
+        print(f"Not stored; `imdl train RUN --profile {profile}` makes each:")
+        print("\n".join(missing))
+
+
+def _stored(id: str, profile: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """A run's line in the listing of what is stored."""
+    spent = sum(record.get("train_seconds", 0) for record in found) / 60
+    places = {f"{r.get('device', 'cpu')}, {r['environment']['machine']}" for r in found}
+    return {
+        "run": id.partition("/")[2],
+        "recipe": "earlier" if stored_is_earlier(id, profile) else "current",
+        "seeds": " ".join(str(record["seed"]) for record in found),
+        "samples": f"{max(record['samples'] for record in found):,}",
+        "minutes": f"{spent:.1f}" if spent else "",
+        "trained on": "; ".join(sorted(places)) if spent else "",
+    }
 
 
 def render(id: str, profile: str) -> Path:
@@ -101,10 +119,15 @@ def show(id: str, profile: str = "standard") -> None:
 def check(id: str, profile: str = "standard") -> None:
     """Compare a table or a figure's data, made again now, with what is stored.
 
+    What an earlier recipe made cannot be made again, so it is only said that this is so.
+
     Raises:
         DataError: a value moved beyond the item's tolerance, or nothing is stored.
     """
     chosen = item(id)
+    if is_earlier(chosen, profile):
+        print(f"{id}: made at an earlier recipe, shown as it is stored and not made again")
+        return
     if isinstance(chosen, Table):
         print(tables.compare(chosen, tables.fill(chosen, profile), profile))
         return
@@ -189,8 +212,12 @@ def inventory() -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+MADE, EARLIER = "made", "made, earlier recipe"
+STATES = (MADE, EARLIER, "needs data", "not yet")
+
+
 def listing(profile: str = "standard") -> list[dict[str, Any]]:
-    """State of each of the 62 items: made, needs data or not yet; with its files and cells."""
+    """State of each of the 62 items, a value of `STATES`, with its files and cells."""
     return [_state(row, profile) for row in inventory()]
 
 
@@ -206,14 +233,16 @@ def _state(row: dict[str, str], profile: str) -> dict[str, Any]:
     found = [path for path in wanted if path.exists()]
     entry["files"] = [str(path.relative_to(paths.ROOT)) for path in found]
     if found == wanted and current(BY_ID[id], profile):
-        entry["state"] = "made"
+        entry["state"] = MADE
+    elif found == wanted and is_earlier(BY_ID[id], profile):
+        entry["state"] = EARLIER
     elif _only_real(BY_ID[id]):
         entry["state"] = "needs data"
     if isinstance(BY_ID[id], Table):
         done, total = tables.counted(tables.fill(BY_ID[id], profile))
         entry |= {"cells_filled": done, "cells": total}
     else:
-        entry |= {"cells_filled": int(entry["state"] == "made"), "cells": 1}
+        entry |= {"cells_filled": int(entry["state"] in (MADE, EARLIER)), "cells": 1}
     return entry
 
 
@@ -274,6 +303,11 @@ def current(chosen: Table | Figure, profile: str) -> bool:
     )
 
 
+def is_earlier(chosen: Table | Figure, profile: str) -> bool:
+    """Whether a run of an item is stored as an earlier recipe left it."""
+    return any(stored_is_earlier(name, profile) for name in needs(chosen))
+
+
 def left_out(run: Run, profile: str) -> str:
     """Why a run is not trained here: a line that names the real set it lacks; else empty."""
     if not datasets.missing(run.trained_on) or stored_is_current(run.id, profile):
@@ -285,5 +319,15 @@ def stored_is_current(id: str, profile: str) -> bool:
     """Whether a run is stored with every seed, and all of them belong to the registry."""
     sizes = profiles.profile(profile)
     found = {record["seed"]: record["identity"] for record in tables.records(profile, id)}
-    wanted = {seed: identity(RUN_BY_ID[id], sizes, seed, RUN_BY_ID) for seed in sizes.seeds}
+    wanted = {seed: _identity(id, profile, seed) for seed in sizes.seeds}
     return found.items() >= wanted.items()
+
+
+def stored_is_earlier(id: str, profile: str) -> bool:
+    """Whether a seed of a run is stored that the registry as it stands would train anew."""
+    found = tables.records(profile, id)
+    return any(record["identity"] != _identity(id, profile, record["seed"]) for record in found)
+
+
+def _identity(id: str, profile: str, seed: int) -> str:
+    return identity(RUN_BY_ID[id], profiles.profile(profile), seed, RUN_BY_ID)
