@@ -114,7 +114,7 @@ def score(job: Job, progress: bool = True) -> dict[str, str]:
     stale, stored = _stale(job), _stored_sets(job)
     kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
     rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
-    model = train.load(job)
+    model = train.load(job, earlier=False)
     for name in tqdm(stale, desc=f"scoring {job.run.id}", disable=not progress or None):
         scored = score_set(model, job, name)
         _log(job, name, scored)

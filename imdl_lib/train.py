@@ -29,13 +29,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
 
 
-def load(job: Job) -> nn.Module:
+def load(job: Job, earlier: bool = True) -> nn.Module:
     """The trained network of a job, in evaluation mode, on the GPU where there is one.
 
-    Where only the released weights of an earlier recipe are at hand, and their tensors fit, these
-    are shown: in photos, figures and notebooks a network works on until its successor is
-    published. Nothing is trained or scored from them: `train` comes first, and leaves current ones.
+    A released network is shown (in photos, figures and notebooks) with the weights that are
+    published, on every machine alike, until its successor is published, as long as their tensors
+    fit. Nothing is trained or scored from what an earlier recipe left.
 
+    Args:
+        earlier: whether published weights of an earlier recipe will do.
     Raises:
         DataError: no weights are at hand.
         WeightsError: stored weights belong to another network.
@@ -43,9 +45,9 @@ def load(job: Job) -> nn.Module:
     keep_memory()
     model = job.build()
     if job.run.is_trained:
-        load_weights(model, _weights(job))
+        load_weights(model, _weights(job, earlier))
     elif job.start:  # another use of the same weights
-        _start_from(model, load(job.start), frozen=True)
+        _start_from(model, load(job.start, earlier), frozen=True)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
@@ -56,16 +58,15 @@ def at_hand(job: Job) -> bool:
     return not job.start or at_hand(job.start)
 
 
-def _weights(job: Job) -> Path:
-    cached, released = job.cached(".safetensors"), job.released
-    if is_published(job) or (released.exists() and not cached.exists()):
-        return released  # the same weights on every machine, or those of an earlier recipe
-    if not cached.exists():
+def _weights(job: Job, earlier: bool) -> Path:
+    if is_published(job) or (earlier and job.released.exists()):
+        return job.released
+    if not job.cached(".safetensors").exists():
         raise DataError(
             f"No weights of {job.run.id} are at hand at profile {job.profile.name}. "
             f"Run `imdl train {job.run.id} --profile {job.profile.name}`, or name another profile."
         )
-    return cached
+    return job.cached(".safetensors")
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -122,7 +123,9 @@ class _Loop:
         self.fabric = lightning.Fabric(devices=1, precision=self.precision)
         lightning.seed_everything(job.seed, verbose=False)
         model = job.build().to(memory_format=torch.channels_last)
-        started = _start_from(model, load(job.start), job.run.frozen) if job.start else []
+        started = (
+            _start_from(model, load(job.start, earlier=False), job.run.frozen) if job.start else []
+        )
         groups = _groups(model, started, job.run.init_rate, job.profile.learning_rate)
         optimizer = torch.optim.Adam(groups)
         self.model, self.optimizer = self.fabric.setup(model, optimizer)

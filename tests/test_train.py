@@ -262,6 +262,9 @@ def test_released_weights_of_an_earlier_recipe_are_shown_and_not_started_from(
     monkeypatch.setattr(train, "_Loop", noted)
     train.train(started, progress=False)
     assert trained_now == [BASE.id, STARTED.id]
+    assert same(train.load(one).state_dict(), shown)  # as long as these are the published ones
+    with pytest.raises(DataError, match=r"^No weights of mantranet/base are at hand"):
+        train.load(Job(base, tiny, 1, runs), earlier=False)
 
 
 def test_released_weights_of_an_earlier_recipe_that_do_not_fit(workplace, tiny):
