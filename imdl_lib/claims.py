@@ -14,6 +14,7 @@ of the comparisons is the same for all claims, for and against (`verdicts`):
 `resampled`           any other statistic that can be drawn (`resampling.drawn`)
 `recorded`            a fact of run.json, such as a time
 `constructed`         a fact of the code or the maths that a test holds
+`lacking`             a part that is not compared yet: what it takes
 `both`                the comparisons of several rules, all of one claim
 `waiting`, `unjudged` real sets that no stand-in replaces; nothing decides it yet, and why
 ====================  ============================================================================
@@ -316,18 +317,23 @@ def resampled(
 
 
 def recorded(
-    rule: Callable[..., tuple[str, str]], fact: str, *runs: str, constructed: bool = False
+    rule: Callable[..., tuple[str, str]],
+    fact: str | tuple[str, ...],
+    *runs: str,
+    constructed: bool = False,
 ) -> Judge:
-    """A fact of each run's record: ``rule(value, ...) -> (HELD, FAILED or OPEN, evidence)``.
+    """Facts of each run's record: ``rule(value, ...) -> (HELD, FAILED or OPEN, evidence)``.
 
-    It is of no training, such as a time; ``constructed``: of the code alone, such as a count.
+    They are of no training, such as a time; ``constructed``: of the code alone, such as a count.
     """
+    facts = (fact,) if isinstance(fact, str) else fact
+    sources = [Source(run, "run", name, 1.0) for run in runs for name in facts]
 
     def compare(profile: str, every: Runs) -> list[Comparison]:
-        found = [tables.per_seed(profile, Source(run, "run", fact, 1.0)) for run in runs]
-        for run, one in zip(runs, found, strict=True):
+        found = [tables.per_seed(profile, source) for source in sources]
+        for source, one in zip(sources, found, strict=True):
             if not len(one) or np.isnan(one[0]):
-                raise Missing(Source(run, "run", fact))
+                raise Missing(source)
         outcome, said = rule(*(float(one[0]) for one in found))
         return [Comparison(said, *_SURE[outcome], is_constructed=constructed)]
 
@@ -341,6 +347,12 @@ def constructed(said: str) -> Judge:
     """What the claim says is a fact of the code or the maths; ``said`` names the test or proof."""
     fact = Comparison(said, *_SURE[HELD], is_constructed=True)
     return Judge(frozenset(), lambda profile, runs: [fact])
+
+
+def lacking(said: str) -> Judge:
+    """A part of a claim that is not compared yet: the rest can contradict it, but not settle it."""
+    part = Comparison(said, *_SURE[OPEN])
+    return Judge(frozenset(), lambda profile, runs: [part])
 
 
 def both(*judges: Judge) -> Judge:

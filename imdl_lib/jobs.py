@@ -55,10 +55,18 @@ def _pscc_net_facts(full: pscc_net.Model, job: "Job") -> dict[str, Any]:
     if job.run.keep:
         theirs = mantranet.Model(mantranet.Config())
         found["relative_time_of_mantranet"] = speed.relative_time(theirs, paper, turns)
-        found |= _attention_facts(paper) | _pscc_net_times(paper, theirs, job)
+        found |= _part_facts(paper) | _attention_facts(paper) | _pscc_net_times(paper, theirs, job)
     if full.config.last_scale > 1:
         found["early_exit_identical"] = _stops_with_the_same_masks(full)
     return found
+
+
+def _part_facts(paper: pscc_net.Model) -> dict[str, int]:
+    """Weights of each part that section IV-A3 counts."""
+    return {
+        f"parameters_{part}": sum(p.numel() for p in paper.get_submodule(part).parameters())
+        for part in pscc_net.PARTS.values()
+    }
 
 
 def _attention_facts(paper: pscc_net.Model) -> dict[str, Any]:
@@ -74,9 +82,14 @@ def _pscc_net_times(paper: pscc_net.Model, theirs: mantranet.Model, job: "Job") 
     turns = job.profile.large_turns
     if not turns or _is_timed(job):
         return {}
+    stopped = pscc_net.Model(pscc_net.Config(last_scale=4))
+    operations = {"paper": paper, "mantranet": theirs, "stopped": stopped}
+    teraflop = {n: speed.teraflop(network, speed.FULL_HD) for n, network in operations.items()}
     return {
-        "teraflop_1080p": speed.teraflop(paper, speed.FULL_HD),
-        "teraflop_of_mantranet_1080p": speed.teraflop(theirs, speed.FULL_HD),
+        "teraflop_1080p": teraflop["paper"],
+        "relative_teraflop_of_mantranet_1080p": teraflop["mantranet"] / teraflop["paper"],
+        "relative_teraflop_1080p_mask_4": teraflop["stopped"] / teraflop["paper"],
+        "relative_time_1080p_mask_4": speed.relative_time(stopped, paper, turns, speed.FULL_HD),
         "seconds_1080p": speed.seconds(paper, speed.FULL_HD, turns),
         "relative_time_of_mantranet_1024x768": speed.relative_time(
             theirs, paper, turns, speed.PHOTO

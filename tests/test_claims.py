@@ -12,6 +12,7 @@ from imdl_lib.claims import (
     close,
     higher,
     keeps,
+    lacking,
     loses,
     narrower,
     recorded,
@@ -22,7 +23,7 @@ from imdl_lib.claims import (
 from imdl_lib.errors import RegistryError
 from imdl_lib.registry import Run, Source, Verdict
 from imdl_lib.resampling import DRAWS, Drawn, Missing
-from imdl_lib.verdicts import HELD, OPEN, outcomes
+from imdl_lib.verdicts import FAILED, HELD, OPEN, outcomes
 
 NOISE = np.random.default_rng(0).normal(0, 30, 40)  # percent: images differ far more than runs
 NOISE -= NOISE.mean()
@@ -176,6 +177,29 @@ def test_recorded_and_what_is_drawn_by_hand(score):
     drawn = Drawn(1.0, np.ones(DRAWS), 3)
     assert comes_to(resampled(lambda profile: (drawn, "so"), A)) == "holds"
     assert comes_to(resampled(lambda profile: (-drawn, "so"), A)) == "contradicted"
+
+
+def test_facts_of_one_record(score):
+    score("a", 80 + NOISE, small=3, large=4)
+    score("b", 80 + NOISE, small=5, large=6)
+    every = recorded(lambda *found: (OPEN, f"{found}"), ("small", "large"), A.run, B.run)
+    assert told(every) == "(3.0, 4.0, 5.0, 6.0)" and comes_to(every) == "open"
+    score("b", 80 + NOISE, small=5)
+    with pytest.raises(Missing):
+        every.rule("tiny", RUNS)
+
+
+def test_what_is_lacking_lets_the_rest_contradict_but_not_settle(score):
+    score("a", 80 + NOISE, time=0.5)
+    rest = {
+        outcome: recorded(lambda time, outcome=outcome: (outcome, "so"), "time", A.run)
+        for outcome in (HELD, FAILED)
+    }
+    half = {outcome: both(judge, lacking("SPAN is not re-run")) for outcome, judge in rest.items()}
+    assert half[HELD]("tiny", RUNS) == Verdict(
+        "undecided", "1 of 2 hold, 0 contradicted: so; SPAN is not re-run"
+    )
+    assert half[FAILED]("tiny", RUNS).verdict == "contradicted"
 
 
 def test_both_joins_comparisons_and_runs(score):

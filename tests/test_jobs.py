@@ -154,6 +154,9 @@ def test_facts_of_released_networks(workplace, tiny, monkeypatch):
         "paper_parameters": 3_668_000 - 58,
         "relative_time": 0.5,
         "relative_time_of_mantranet": 0.5,
+        "parameters_backbone": 2_028_572,
+        "parameters_masks": 719_824,
+        "parameters_head": 919_546,
         "attention_entries_256px": facts["attention_entries_1080p"],
         "attention_entries_1080p": facts["attention_entries_256px"],
         "fold_is_exact": True,
@@ -162,7 +165,9 @@ def test_facts_of_released_networks(workplace, tiny, monkeypatch):
     times = jobs.facts(timed)
     assert times.keys() - facts.keys() == {
         "teraflop_1080p",
-        "teraflop_of_mantranet_1080p",
+        "relative_teraflop_of_mantranet_1080p",
+        "relative_teraflop_1080p_mask_4",
+        "relative_time_1080p_mask_4",
         "seconds_1080p",
         "relative_time_of_mantranet_1024x768",
         "detection_share_256px",
