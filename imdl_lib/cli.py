@@ -221,18 +221,30 @@ def data_info(name: Annotated[str, typer.Argument()] = "") -> None:
 @data.command("get")
 def data_get(name: str) -> None:
     """Download a set file by file; what is there and whole is kept."""
-    print(fetch.get(_set(name), progress=_progress()))
+    report = fetch.get(_set(name), progress=_progress())
+    _end_with([str(report)], faulty=not report.complete)
 
 
 @data.command("check")
 def data_check(name: str) -> None:
-    """Compare a set's files with their checksums, or its masks with its images."""
+    """Compare a set's files with their checksums, or its masks with its images.
+
+    The exit code is 1 where anything is missing, damaged or does not fit.
+    """
     if _set(name) in fetch.SETS:
-        remarks = datasets.SPECS[name].remarks if name in datasets.SPECS else []
-        print("\n".join([str(fetch.check(name)), *(f"  no fault: {line}" for line in remarks)]))
+        report, remarks = fetch.check(name), []
+        if name in datasets.SPECS:
+            remarks = [f"  no fault: {line}" for line in datasets.SPECS[name].remarks]
+        _end_with([str(report), *remarks], faulty=not report.complete)
         return
     faults = datasets.check(name, progress=_progress())
-    print("\n".join(faults) or f"{name}: every mask fits its image")
+    _end_with(faults or [f"{name}: every mask fits its image"], faulty=bool(faults))
+
+
+def _end_with(lines: list[str], faulty: bool) -> None:
+    print("\n".join(lines))
+    if faulty:
+        raise typer.Exit(1)
 
 
 @app.command()

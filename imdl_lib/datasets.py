@@ -5,14 +5,13 @@ CASIA v1 and COVERAGE can be fetched; the others are brought by the user into th
 ``coverage/test``, or the forged images of any: ``casia1/forged``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
-from PIL import Image
 from tqdm import tqdm
 
 from . import checksums, fetch, images, paths, splits
@@ -152,7 +151,7 @@ class RealSet(Sequence):
 
 
 def open_set(name: str) -> RealSet:
-    """The samples of a set or part, forged ones first; pairs known not to fit are left out.
+    """The samples of a set or part, forged ones first; pairs that do not fit are left out.
 
     Raises:
         DataError: the set is not here.
@@ -161,7 +160,7 @@ def open_set(name: str) -> RealSet:
     spec, root = spec_of(name), checksums.root()
     every = sorted(spec.entries(root / spec.folder), key=lambda entry: entry.kind == AUTHENTIC)
     entries = [entry for entry in every if _has_mask(spec, entry)]
-    kept = [e for e in entries if e.name not in spec.skip and not _left_out(spec, e)]
+    kept = [e for e in entries if e.name not in spec.skip and not _misfit(spec, e)]
     if part := name.partition("/")[2]:
         kept = splits.of_part(spec.name, part, kept)
     if not kept:
@@ -172,28 +171,56 @@ def open_set(name: str) -> RealSet:
     return RealSet(spec, tuple(kept))
 
 
-def _left_out(spec: DatasetSpec, entry: Entry) -> bool:
-    return spec.sizes_differ and entry.mask is not None and _size(entry.image) != _size(entry.mask)
+def _misfit(spec: DatasetSpec, entry: Entry) -> str:
+    """How the mask of a pair does not fit its image, both as they are read; else empty.
+
+    Of a set that can be fetched again nothing is left out: there, reading such a pair is an error.
+    """
+    if entry.mask is None or spec.name in checksums.SETS:
+        return ""
+    try:
+        image, mask = images.size(entry.image), images.size(entry.mask)
+    except DataError:  # which says more where the sample is read
+        return ""
+    return "" if image == mask else _unlike(spec, entry, mask, image)
 
 
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
+def _unlike(spec: DatasetSpec, entry: Entry, mask: tuple[int, ...], image: tuple[int, ...]) -> str:
+    return (
+        f"Mask of `{spec.name}/{entry.name}` is {mask[1]}x{mask[0]} but its image is "
+        f"{image[1]}x{image[0]}. Masks must match their image. Check the file."
+    )
+
+
+def readable(found: RealSet, numbers: Iterable[int]) -> Iterator[Sample]:
+    """The samples of these numbers; what cannot be read is said, and left out.
+
+    Raises:
+        DataError: so is more than 5 % of a set that the user brings, or anything of one that can
+            be fetched again.
+    """
+    faults = 0
+    for number in numbers:
+        try:
+            sample = found[number]
+        except DataError as error:
+            faults += 1
+            if found.spec.name in checksums.SETS or faults > (1 - WHOLE) * len(found):
+                raise
+            print(f"{found.spec.name}/{found.entries[number].name} is left out: {error}")
+        else:
+            yield sample
 
 
 def _mask(spec: DatasetSpec, entry: Entry, image: np.ndarray) -> Mask:
     colour, name = _fitted(spec, entry, image), f"{spec.name}/{entry.name}"
-    remedy = "Check the file or mark the pair in `DatasetSpec.skip`."
     if colour.shape != image.shape:
-        raise DataError(
-            f"Mask of `{name}` is {_by(colour)} but its image is {_by(image)}. "
-            f"Masks must match their image. {remedy}"
-        )
+        raise DataError(_unlike(spec, entry, colour.shape, image.shape))
     spread = float(np.ptp(colour, axis=2).mean())
     if spec.polarity != "green" and spread > COLOUR_SPREAD:
         raise DataError(
             f"Mask of `{name}` is in colour: its channels differ by {spread:.0f} on average. "
-            f"Expected black and white, {spec.polarity} = manipulated. {remedy}"
+            f"Expected black and white, {spec.polarity} = manipulated. Check the file."
         )
     return POLARITIES[spec.polarity](colour)
 
@@ -211,10 +238,6 @@ def _fitted(spec: DatasetSpec, entry: Entry, image: Rgb) -> UInt8[np.ndarray, "h
     return colour
 
 
-def _by(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
 def check(name: str, progress: bool = True) -> list[str]:
     """Read every image and mask of a set; what is wrong, one text each.
 
@@ -223,7 +246,7 @@ def check(name: str, progress: bool = True) -> list[str]:
         RegistryError: there is no such set.
     """
     found, root = open_set(name), checksums.root()
-    problems = [*_count_problems(found), *_without_masks(found.spec, root)]
+    problems = [*_count_problems(found), *_unusable(found.spec, root)]
     for index in tqdm(range(len(found)), name, unit="image", disable=not progress or None):
         try:
             problems += _sample_problems(found.spec, found[index])
@@ -244,13 +267,16 @@ def _count_problems(found: RealSet) -> list[str]:
     ]
 
 
-def _without_masks(spec: DatasetSpec, root: Path) -> list[str]:
-    return [
+def _unusable(spec: DatasetSpec, root: Path) -> list[str]:
+    """What is said of each forged image that is left out: its mask is missing or does not fit."""
+    forged = [entry for entry in _forged(spec, root) if entry.name not in spec.skip]
+    bare = [
         f"`{spec.name}/{entry.name}` has no mask. Expected {spec.layout}. "
         "It is left out; add its mask."
-        for entry in _forged(spec, root)
+        for entry in forged
         if not _has_mask(spec, entry)
     ]
+    return bare + [said for entry in forged if (said := _misfit(spec, entry))]
 
 
 def _sample_problems(spec: DatasetSpec, sample: Sample) -> list[str]:

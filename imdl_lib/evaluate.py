@@ -27,6 +27,7 @@ from . import (
 )
 from .batch import Prediction
 from .distortions import distort
+from .errors import DataError
 from .forge import ForgedSet, forge
 from .jobs import Job
 from .kinds import Recipe
@@ -57,7 +58,8 @@ def rebuild(job: Job, progress: bool = True) -> bool:
     """Train and score a job where its committed results do not belong to it; True where it did.
 
     Raises:
-        DataError: another process works on the same job, or the disk is full.
+        DataError: another process works on the same job, the disk is full, or a set cannot be
+            read; rows of the other sets are kept.
     """
     if finished(job):
         if unscored := _stale(job):
@@ -67,7 +69,11 @@ def rebuild(job: Job, progress: bool = True) -> bool:
             )
         return False
     train.train(job, progress)
-    jobs.publish(job, score(job, progress))
+    sets, faults = score(job, progress)
+    if sets or not faults:
+        jobs.publish(job, sets)
+    if faults:
+        raise DataError("\n".join(map(str, faults))) from faults[0]
     return True
 
 
@@ -103,27 +109,32 @@ def _key(job: Job, name: str) -> str:
     return recipe(job, name).key if name in standins.SETS else name
 
 
-def score(job: Job, progress: bool = True) -> dict[str, str]:
+def score(job: Job, progress: bool = True) -> tuple[dict[str, str], list[DataError]]:
     """Score a job on every set that it names, is at hand and was not scored before.
 
     Rows of other sets stay, those of a real set that is no longer at hand too.
 
     Returns:
-        the sets that have rows, each with its key.
+        the sets that have rows, each with its key; what was wrong with those that could not be
+        read.
     """
     stale, stored = _stale(job), _stored_sets(job)
     kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
     rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
-    model = train.load(job, earlier=False)
+    model, faults = train.load(job, earlier=False), []
     for name in tqdm(stale, desc=f"scoring {job.run.id}", disable=not progress or None):
-        scored = score_set(model, job, name)
+        try:
+            scored = score_set(model, job, name)
+        except DataError as error:
+            faults.append(error)
+            continue
+        kept[name] = _key(job, name)
         _log(job, name, scored)
         rows.append(pd.DataFrame(scored.rows).assign(set=name))
         pooled.append(pd.DataFrame(scored.pooled).assign(set=name))
     _write(job, "per_image.csv", rows)
     _write(job, "pooled.csv", pooled)
-    keys = kept | {name: _key(job, name) for name in stale}
-    return {name: keys[name] for name in job.run.tests if name in keys}
+    return {name: kept[name] for name in job.run.tests if name in kept}, faults
 
 
 def _stored_rows(job: Job, file: str, kept: dict[str, str]) -> list[pd.DataFrame]:
@@ -174,7 +185,9 @@ def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[s
 def samples(job: Job, name: str) -> Iterator[Sample]:
     """The samples of a stand-in or a real set, distorted where the set says so."""
     if name not in standins.SETS:
-        for sample in _spread(datasets.open_set(name), job.profile.real_count):
+        found = datasets.open_set(name)
+        numbers = _spread(range(len(found)), job.profile.real_count)
+        for sample in datasets.readable(found, numbers):
             mask = sample.mask
             regions = np.zeros(sample.image_u8.shape[:2]) if mask is None else mask
             yield Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))

@@ -73,6 +73,19 @@ def cannot_write(path: Path, error: OSError) -> Exception:
     return DataError(f"{path} was not written: {what}. {remedy}; what was finished is kept.")
 
 
+def cannot_read(path: Path, error: OSError) -> Exception:
+    """The error a user should see for a file or folder that may not be read; see `cannot_write`."""
+    reasons = {
+        errno.EACCES: ("permission is denied", "Ask its owner for the right to read it"),
+        errno.EPERM: ("permission is denied", "Ask its owner for the right to read it"),
+        errno.ENAMETOOLONG: ("its name is too long", "Check the path"),
+    }
+    if error.errno not in reasons:
+        return error
+    what, remedy = reasons[error.errno]
+    return DataError(f"{path} cannot be read: {what}. {remedy}.")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     with whole(path) as temporary:

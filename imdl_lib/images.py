@@ -1,15 +1,18 @@
-"""Reading one image file as 8-bit RGB, whatever it holds; every fault is explained."""
+"""Finding image files, and reading one as 8-bit RGB, whatever it holds; faults are explained."""
 
+import os
 import re
 import struct
 import warnings
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageSequence, UnidentifiedImageError
 
+from . import files
 from .errors import DataError
 
 MAX_MEGAPIXELS = 100  # a larger image is refused, not read
@@ -22,6 +25,46 @@ TURNS = {  # from what a camera notes of how it was held to what sets the photo 
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_THE_SIDE = {TURNS[tag] for tag in (5, 6, 7, 8)}  # width and height change places
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+def directly_in(folder: Path) -> list[Path]:
+    """The image files of a folder, by name; none where there is no such folder."""
+    return sorted(path for path in folder.glob("*") if _is_listed(path))
+
+
+def below(folder: Path) -> list[Path]:
+    """The image files of a folder and of all below it, linked ones too; each file once.
+
+    Raises:
+        DataError: a folder below it cannot be read.
+    """
+    met, found = {folder.resolve()}, {}
+    for place, folders, names in os.walk(folder, onerror=_tell, followlinks=True):
+        inner = [Path(place, name) for name in sorted(folders) if not name.startswith(".")]
+        real = {path.name: path.resolve() for path in inner}  # a link may lead back up
+        folders[:] = [name for name in real if real[name] not in met]
+        met |= set(real.values())
+        for path in sorted(Path(place, name) for name in names):
+            if _is_listed(path):
+                found.setdefault(path.resolve(), path)
+    return sorted(found.values())
+
+
+def _tell(error: OSError) -> None:
+    """What `os.walk` calls for a folder that it cannot list."""
+    if not isinstance(error, FileNotFoundError):
+        raise files.cannot_read(Path(error.filename), error) from error
+
+
+def is_named_as_image(path: PurePath) -> bool:
+    """Whether a name is an image's; ``._a.jpg``, which macOS lays beside ``a.jpg``, is not."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _is_listed(path: Path) -> bool:
+    return is_named_as_image(path) and path.is_file()
 
 
 def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
@@ -33,15 +76,39 @@ def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     is refused.
 
     Raises:
-        DataError: the file is missing, empty, damaged, animated, too large or no photo.
+        DataError: the file is missing, empty, damaged, animated, too large or no photo, or may
+            not be read.
     """
-    _check_file(path)
+    with _opened(path) as image:
+        _check_image(path, image)
+        return _rgb(path, image)
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Height and width in px that `read` will give an image, as a rule without reading its pixels.
+
+    Raises:
+        DataError: the file is missing, empty or no image, or may not be read.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if image.format == "TIFF":  # which Pillow sets upright
+            return height, width
+        turned = TURNS.get(_rotation_alone(image).get(ExifTags.Base.Orientation))
+        return (width, height) if turned in ON_THE_SIDE else (height, width)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image whose pixels are not read yet; every fault in the block is explained."""
     try:
+        _check_file(path)
         with warnings.catch_warnings():  # of size, which is checked here, and of odd EXIF entries
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                _check_image(path, image)
-                return _rgb(path, image)
+                yield image
+    except DataError:
+        raise
     except Image.DecompressionBombError as error:
         raise _too_large(path, int(re.findall(r"\d+", str(error))[0])) from error
     except UnidentifiedImageError as error:
@@ -50,12 +117,13 @@ def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
             "Expected a JPEG, PNG, TIFF, WebP or BMP photo. Save it as one of these."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        denied = isinstance(error, OSError) and files.cannot_read(path, error)
+        if isinstance(denied, DataError):
+            raise denied from error
         raise DataError(
             f"{path} is damaged or truncated ({error}). "
             "Expected a whole image file. Fetch or copy it again."
         ) from error
-    except DataError:
-        raise
     except Exception as error:  # a format's reader may stop with anything at what it never met
         raise DataError(
             f"{path} cannot be read: {type(error).__name__} ({error}). "

@@ -25,7 +25,6 @@ PARTS = ("train", "valid", "test")  # 8:1:1
 MAX_SIDE_PX = 1024  # a pack holds larger photos scaled down
 MIN_DEVIATION = 32.0  # of a patch's intensity; ManTra-Net, section 2.3
 PATCH_TRIES = 10
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _MAGIC = b"imdl photo pack2"
 _TAIL = 8 + len(_MAGIC)  # bytes: the index's length, the magic
@@ -70,24 +69,26 @@ def fetched(name: str) -> tuple[Photo, ...]:
         )
     inner = [PurePosixPath(path).relative_to(spec.folder) for path in checksums.listed(name)]
     folder = checksums.root() / spec.folder
-    ids = {f"{name}/{path.with_suffix('')}": path for path in inner if _is_photo(path)}
+    ids = {
+        f"{name}/{path.with_suffix('')}": path for path in inner if images.is_named_as_image(path)
+    }
     return tuple(Photo(id, folder / path, name, spec.licence, id) for id, path in ids.items())
 
 
 def folder(path: Path) -> tuple[Photo, ...]:
-    """Every photo below a folder of the user's; DataError where there is none."""
-    inner = sorted(file.relative_to(path) for file in path.rglob("*") if _is_photo(file))
+    """Every photo below a folder of the user's, in linked folders too; see `images.below`.
+
+    Raises:
+        DataError: there is none, or a folder below it cannot be read.
+    """
+    inner = [file.relative_to(path) for file in images.below(path)]
     if not inner:
         raise DataError(
             f"The folder {path} holds no photos. Expected files that end with "
-            f"{', '.join(sorted(SUFFIXES))}, in it or below it. Check the path."
+            f"{', '.join(sorted(images.SUFFIXES))}, in it or below it. Check the path."
         )
     ids = {f"{path.name}/{file.as_posix()}": file for file in inner}
     return tuple(Photo(id, path / file, path.name, "the user's", id) for id, file in ids.items())
-
-
-def _is_photo(path: PurePosixPath) -> bool:
-    return path.suffix.lower() in SUFFIXES
 
 
 SOURCES: dict[str, Callable[[], tuple[Photo, ...]]] = {

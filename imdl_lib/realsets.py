@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import checksums
+from . import checksums, images
 from .errors import DataError
 
 AUTHENTIC = "authentic"
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class DatasetSpec:
     layout: str  # the pairing rule in words
     entries: Callable[[Path], list[Entry]]  # the same rule
     skip: frozenset[str] = frozenset()  # names of pairs that do not fit together
-    sizes_differ: bool = False  # pairs of different sizes are known and left out
     cut: dict[str, tuple[int, int]] = field(default_factory=dict)  # see `remarks`
     resized: tuple[str, ...] = ()
     note: str = ""
@@ -66,22 +64,20 @@ class DatasetSpec:
         return [cut] * bool(self.cut) + [resized] * bool(self.resized)
 
 
-def files(folder: Path) -> list[Path]:
-    """The images directly in a folder, by name; none where there is no such folder."""
-    return sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-
-
 def authentic(folder: Path) -> list[Entry]:
     """Every image of a folder, as authentic."""
-    return [Entry(path.stem, path, None, AUTHENTIC) for path in files(folder)]
+    return [Entry(path.stem, path, None, AUTHENTIC) for path in images.directly_in(folder)]
 
 
 def _paired(
     photos: Path, masks: Path, kind: Callable[[str], str], ending: str = "", prefix: str = ""
 ) -> list[Entry]:
     """Each image with the mask that bears its name and ``ending``, if there is one."""
-    of = {path.stem: path for path in files(masks)}
-    return [Entry(prefix + p.stem, p, of.get(p.stem + ending), kind(p.stem)) for p in files(photos)]
+    of = {path.stem: path for path in images.directly_in(masks)}
+    return [
+        Entry(prefix + p.stem, p, of.get(p.stem + ending), kind(p.stem))
+        for p in images.directly_in(photos)
+    ]
 
 
 def _casia_kind(stem: str) -> str:
@@ -128,8 +124,8 @@ def coverage_pair(name: str) -> str:
 
 def coverage(root: Path) -> list[Entry]:
     """The images of COVERAGE."""
-    entries, masks = [], {path.stem: path for path in files(root / "mask")}
-    for path in files(root / "image"):
+    entries, masks = [], {path.stem: path for path in images.directly_in(root / "mask")}
+    for path in images.directly_in(root / "image"):
         number, is_forged = path.stem.removesuffix("t"), path.stem.endswith("t")
         kind, mask = ("copy_move", masks.get(f"{number}forged")) if is_forged else (AUTHENTIC, None)
         entries.append(Entry(path.stem, path, mask, kind))
@@ -169,7 +165,7 @@ def _nist16_entry(root: Path, row: dict[str, str]) -> Entry:
 
 def imd2020(root: Path) -> list[Entry]:
     """The images of IMD2020."""
-    found = [path for folder in sorted(root.glob("*/")) for path in files(folder)]
+    found = [path for folder in sorted(root.glob("*/")) for path in images.directly_in(folder)]
     masks = {path.with_suffix(""): path for path in found if path.stem.endswith("_mask")}
     entries = []
     for path in found:
@@ -193,7 +189,9 @@ def defacto(root: Path) -> list[Entry]:
 
 def psbattles(root: Path) -> list[Entry]:
     """The images of PS-Battles."""
-    made = [path for folder in sorted(root.glob("photoshops/*/")) for path in files(folder)]
+    made = [
+        path for folder in sorted(root.glob("photoshops/*/")) for path in images.directly_in(folder)
+    ]
     forged = [Entry(f"{p.parent.name}/{p.stem}", p, None, "compound") for p in made]
     return forged + authentic(root / "originals")
 
@@ -203,7 +201,7 @@ def kcmi(root: Path) -> list[Entry]:
     return [
         Entry(f"{path.parent.name}/{path.stem}", path, None, AUTHENTIC)
         for folder in sorted(root.glob("train/*/"))
-        for path in files(folder)
+        for path in images.directly_in(folder)
     ]
 
 
@@ -325,7 +323,6 @@ SPECS: dict[str, DatasetSpec] = {
         polarity="white",
         layout="PART_img/img/NAME.tif with PART_annotations/probe_mask/NAME.jpg",
         entries=defacto,
-        sizes_differ=True,
         note="without the faces; masks of another size are left out",
     ),
     "psbattles": DatasetSpec(

@@ -109,6 +109,19 @@ def test_data_check_of_a_fetched_set_ends_with_remarks(imdl, workplace, monkeypa
     assert "no fault" not in imdl("data", "check", "casia1")[1]
 
 
+def test_a_check_that_finds_faults_ends_with_exit_code_1(imdl, workplace, monkeypatch):
+    monkeypatch.setenv("IMDL_DATA", str(workplace))
+    (workplace / "casia1").mkdir()
+    code, out, err = imdl("data", "check", "casia1")
+    assert (code, err) == (1, "") and "2,640 missing" in out
+    assert imdl("data", "check", "packaged")[0] == 0
+    photo(workplace / "columbia/4cam_auth/a.png")
+    code, out, err = imdl("data", "check", "columbia")
+    assert (code, err) == (1, "") and "has 0 forged images that can be used. Expected 180" in out
+    monkeypatch.setattr(datasets, "check", lambda name, progress: [])
+    assert imdl("data", "check", "columbia") == (0, "columbia: every mask fits its image\n", "")
+
+
 def test_claims(imdl):
     code, out, _ = imdl("claims", "--profile", "quick")
     assert code == 0 and "QUICK (NOT JUDGED)" in out
@@ -296,7 +309,7 @@ def said(run: str, images: np.ndarray) -> Prediction:
 
 
 def photo(path, grey: int = 0, width: int = 12):
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((8, width, 3), grey, np.uint8)).save(path)
     return path
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from imdl_lib import evaluate, jobs, manipulations, metrics, standins, traces, train
 from imdl_lib.batch import Prediction
+from imdl_lib.errors import DataError
 from imdl_lib.evaluate import Sample
 from imdl_lib.jobs import Job
 from imdl_lib.registry import Run
@@ -321,6 +322,37 @@ def test_rows_of_a_real_set_that_is_no_longer_here_stay(workplace, tiny, monkeyp
         "four_kinds": 4,
     }
     assert stored(one, "pooled")["set"].tolist() == ["casia1", "four_kinds"]
+
+
+def test_rows_of_a_finished_set_are_kept_where_another_cannot_be_read(workplace, tiny, monkeypatch):
+    one = job(replace(ELA, tests=("four_kinds", "two_regions", "four_kinds/resize=0.5")), tiny)
+    score_set = evaluate.score_set
+
+    def spoilt(model: nn.Module, job: Job, name: str) -> evaluate.Scored:
+        if name == "two_regions":
+            raise DataError("a.jpg is damaged.")
+        return score_set(model, job, name)
+
+    with monkeypatch.context() as patch, pytest.raises(DataError, match=r"^a\.jpg is damaged\.$"):
+        patch.setattr(evaluate, "score_set", spoilt)
+        evaluate.rebuild(one, progress=False)
+    assert stored(one, "pooled")["set"].tolist() == ["four_kinds", "four_kinds/resize=0.5"]
+    again = []
+    noted = lambda model, job, name: again.append(name) or score_set(model, job, name)  # noqa: E731
+    monkeypatch.setattr(evaluate, "score_set", noted)
+    assert evaluate.rebuild(one, progress=False)
+    assert again == ["two_regions"]
+    assert stored(one, "pooled")["set"].tolist() == list(one.run.tests)
+
+
+def test_nothing_is_published_where_no_set_can_be_read(workplace, tiny, monkeypatch):
+    def spoilt(*_args) -> None:
+        raise DataError("a.jpg is damaged.")
+
+    monkeypatch.setattr(evaluate, "score_set", spoilt)
+    with pytest.raises(DataError, match=r"^a\.jpg is damaged\.\na\.jpg is damaged\.$"):
+        evaluate.rebuild(job(replace(ELA, tests=SETS[:2]), tiny), progress=False)
+    assert not (workplace / "results").exists()
 
 
 def test_authentic_images_do_not_count_among_pooled_pixels(monkeypatch):

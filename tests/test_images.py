@@ -1,5 +1,6 @@
 """Every kind of image file that a user may hand in, and the full text of every refusal."""
 
+import errno
 import re
 import struct
 import zlib
@@ -202,6 +203,19 @@ def test_a_format_whose_reader_stops_in_its_own_way(tmp_path, rgb, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("rotation", range(1, 9))
+def test_a_size_is_that_of_the_image_that_is_read(tmp_path, ending, rotation):
+    block = b"II*\0\x08\0\0\0" + directory([(0x0112, 3, 1, struct.pack("<H", rotation))])
+    path = with_exif(tmp_path / f"a.{ending}", block)
+    assert images.size(path) == images.read(path).shape[:2]
+    assert images.size(path) == ((40, 60) if rotation < 5 else (60, 40))
+
+
+def test_the_size_of_a_tiff_that_was_held_turned(tmp_path):
+    assert images.size(tiff(tmp_path / "a.tif", ODD["resolution as text"])) == (60, 40)
+
+
 def test_of_an_mpo_the_first_picture_is_read(tmp_path):
     first, second = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), "white")
     first.save(tmp_path / "a.mpo", save_all=True, append_images=[second])
@@ -216,6 +230,64 @@ def test_missing(tmp_path):
 
 def test_folder(tmp_path):
     assert refused(tmp_path) == f"{tmp_path} is a folder. Expected an image file. Check the path."
+
+
+def test_a_file_that_may_not_be_read(tmp_path, rgb, monkeypatch):
+    path = saved(tmp_path / "a.png", rgb)
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Image, "open", lambda path: (_ for _ in ()).throw(denied))
+    assert refused(path) == (
+        f"{path} cannot be read: permission is denied. Ask its owner for the right to read it."
+    )
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    path = tmp_path / ("n" * 300)
+    assert refused(path) == f"{path} cannot be read: its name is too long. Check the path."
+
+
+def empty(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_images_of_a_folder(tmp_path):
+    """Companions that macOS and Windows leave, folders and broken links are no images."""
+    empty(tmp_path, "b.JPG", "a.tif", "._a.tif", "Thumbs.db", ".DS_Store", "dir.jpg/c.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "link.jpg").symlink_to("b.JPG")
+    found = [path.name for path in images.directly_in(tmp_path)]
+    assert found == ["a.tif", "b.JPG", "link.jpg"]
+    assert images.directly_in(tmp_path / "none") == []
+
+
+def test_images_below_a_folder(tmp_path):
+    """In linked folders too, and each once, whatever leads to it."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    empty(mine, "x/b.jpg", "a.jpg", "dir.jpg/c.png", "__MACOSX/x/._b.jpg", ".trash/d.jpg")
+    empty(other, "y.jpg", "deep/z.jpg")
+    (mine / "b").symlink_to(other)
+    (mine / "c").symlink_to("../other")  # again
+    (mine / "x" / "up").symlink_to(mine)  # round and round
+    (mine / "same.jpg").symlink_to("a.jpg")
+    (mine / "gone").symlink_to("nowhere")
+    found = [path.relative_to(mine).as_posix() for path in images.below(mine)]
+    assert found == ["a.jpg", "b/deep/z.jpg", "b/y.jpg", "dir.jpg/c.png", "x/b.jpg"]
+    assert images.below(tmp_path / "none") == []
+
+
+def test_a_folder_below_that_may_not_be_read(tmp_path, monkeypatch):
+    def walk(folder: Path, onerror, followlinks: bool):
+        onerror(PermissionError(errno.EACCES, "Permission denied", f"{folder}/inner"))
+
+    monkeypatch.setattr(images.os, "walk", walk)
+    with pytest.raises(DataError) as caught:
+        images.below(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/inner cannot be read: permission is denied. "
+        "Ask its owner for the right to read it."
+    )
 
 
 def test_zero_bytes(tmp_path):

@@ -101,6 +101,15 @@ def test_folder_takes_every_photo_below_it(noise):
     assert [photo.id for photo in noise] == ["mine/a.png", "mine/b.bmp", "mine/inner/a.PNG"]
 
 
+def test_folder_takes_photos_of_linked_folders(tmp_path):
+    for name in ("mine/x.jpg", "mine/._x.jpg", "other/y.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "mine/b").symlink_to("../other")
+    found = photos.folder(tmp_path / "mine")
+    assert [photo.id for photo in found] == ["mine/b/y.jpg", "mine/x.jpg"]
+
+
 def test_folder_without_photos(tmp_path):
     with pytest.raises(DataError) as caught:
         photos.folder(tmp_path / "none")
