@@ -63,10 +63,11 @@ def list_items(
     if as_json:
         print(json.dumps(entries, indent=1, ensure_ascii=False))
         return
-    screen = Screen("id", "caption", "state", "cells")
+    sorts = ("ours", "measurable", "quoted")
+    screen = Screen("id", "caption", "state", *sorts)
     for entry in entries:
-        cells = f"{entry['cells_filled']}/{entry['cells']}" if entry["cells"] else ""
-        screen.add_row(entry["id"], entry["caption"], entry["state"], cells)
+        cells = (str(entry[sort] or "") for sort in sorts)
+        screen.add_row(entry["id"], entry["caption"], entry["state"], *cells)
     Console().print(screen)
 
 

@@ -136,6 +136,7 @@ class Cell:
     metric: str  # as in results/published/<paper>.csv
     sources: tuple[Source, ...] = ()
     why: str = ""  # said where there is no value of ours
+    setting: Callable[[str], str] | None = None  # ours of a setting: profile -> text
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Stored rows and published numbers in, a filled table out; nothing is computed twice."""
 
 import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import datasets, files, paths
+from . import checksums, datasets, files, paths
 from .errors import DataError, RegistryError
 from .registry import BLIND, Cell, Source, Table
 
-COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "why")
+COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "setting")
+COLUMNS += ("why",)
+DIGITS = {"ratio": 2, "images": 0, "layers": 0, "classes": 0, "px": 0}  # by unit
 
 
 @cache
@@ -141,13 +145,17 @@ def chosen(found: pd.DataFrame, source: Source) -> pd.Series:
     return own & (found["kind"] == source.kind) if source.kind else own
 
 
-Sources = dict[tuple[str, str, str], tuple[Source, ...]]  # by row, column and metric
+Key = tuple[str, str, str]  # row, column and metric
+Sources = dict[Key, tuple[Source, ...]]
+Settings = dict[Key, Callable[[str], str]]  # profile -> text
 
 
-def cells(paper: str, number: str, sources: Sources, why: str) -> tuple[Cell, ...]:
-    """Every printed cell of a table, then ours alone; with our sources, or why there are none."""
+def cells(
+    paper: str, number: str, sources: Sources, settings: Settings, why: str
+) -> tuple[Cell, ...]:
+    """Every printed cell of a table, then ours alone; with what fills it, or why nothing does."""
     keys = dict.fromkeys((*printed(paper, number), *sources))
-    return tuple(Cell(*key, sources.get(key, ()), why) for key in keys)
+    return tuple(Cell(*key, sources.get(key, ()), why, settings.get(key)) for key in keys)
 
 
 def table(
@@ -157,16 +165,22 @@ def table(
     protocol: str,
     sources: Sources,
     why: str = "reported only",
+    settings: Settings | None = None,
 ) -> Table:
     """A published table by its printed number, with all its printed cells."""
-    filled = cells(paper, f"Table {number}", sources, why)
+    filled = cells(paper, f"Table {number}", sources, settings or {}, why)
     return Table(f"{paper}/table-{number.lower()}", f"Table {number}", caption, protocol, filled)
 
 
-def fill(table: Table, profile: str) -> pd.DataFrame:
-    """One line per cell: published, ours on the real set, ours on the stand-in, or why not."""
+def fill(table: Table, profile: str, settings: bool = True) -> pd.DataFrame:
+    """One line per cell: published, ours on the real set, ours on the stand-in, or why not.
+
+    ``settings``: ours are read too, from networks that may have to be built.
+    """
     lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]
-    return pd.DataFrame(lines, columns=COLUMNS)
+    asked = [cell.setting if settings else None for cell in table.cells]
+    filled = pd.DataFrame(lines, columns=COLUMNS)
+    return filled.assign(setting=[ask(profile) if ask else "" for ask in asked])
 
 
 def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
@@ -184,41 +198,81 @@ def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
         if len(values) and np.isfinite(values).any():
             line[_side(source)] = float(np.nanmean(values))
             line["seeds"] = len(values)
-    line["why"] = _why(cell, line)
+    line["why"] = _why(cell, line, profile)
     return line
 
 
-def _why(cell: Cell, line: dict[str, Any]) -> str:
+def _why(cell: Cell, line: dict[str, Any], profile: str) -> str:
     """Why a value of ours is missing; empty where none is."""
     if not cell.sources:
-        return cell.why
+        return "" if cell.setting else cell.why
     missing = [source for source in cell.sources if np.isnan(line[_side(source)])]
     if not missing:
         return ""
-    real = [source.set for source in missing if source.real]
-    return datasets.needs(real[0]) if real else "its run is not finished at this profile"
+    real = [source for source in missing if source.real]
+    return _needs(real[0], profile) if real else _unfinished(missing[0], profile)
+
+
+def _unfinished(source: Source, profile: str) -> str:
+    if records(profile, source.run):
+        return "not among its run's stored rows"
+    return "its run is not finished at this profile"
+
+
+def _needs(source: Source, profile: str) -> str:
+    """What a value on a real set lacks; the weights too, of a run that is stored without them."""
+    needed, fetched = (
+        datasets.needs(source.set),
+        datasets.spec_of(source.set).name in checksums.SETS,
+    )
+    if fetched and _bare(profile, source):
+        return needed.replace(":", " and the run's weights:")
+    return needed
+
+
+def _bare(profile: str, source: Source) -> bool:
+    """Whether a network is stored by its rows alone."""
+    stored = zip(seed_folders(profile, source.run), records(profile, source.run), strict=True)
+    return any(
+        "paper_parameters" in record and not (folder / "weights.safetensors").exists()
+        for folder, record in stored
+    )
 
 
 def _side(source: Source) -> str:
     return "real" if source.real else "stand_in"
 
 
-def counted(filled: pd.DataFrame) -> tuple[int, int]:
-    """Cells with a value of ours or a described fact, and cells in all that hold anything."""
-    described = (filled["unit"] == "text") & (filled["published"] != "")
-    done = described | (filled["seeds"] > 0)
-    return int(done.sum()), int((done | (filled["published"] != "")).sum())
+@dataclass(frozen=True)
+class Counts:
+    """Cells by what they hold: a value of ours, none yet, or what others printed or anyone sets."""
+
+    ours: int = 0  # run again: on a real set, on a stand-in, or on the live network
+    measurable: int = 0  # could be: by a run, or with data or weights that the cell names
+    quoted: int = 0  # numbers and facts of others; settings, ours beside them or not
+
+    def __str__(self) -> str:
+        return f"{self.ours} ours, {self.measurable} measurable, {self.quoted} quoted"
+
+
+def counted(table: Table, filled: pd.DataFrame) -> Counts:
+    """Cells of each sort; one that the paper leaves blank, too, is of none."""
+    ours = (filled["seeds"] > 0).to_numpy()
+    could = [bool(cell.sources) or cell.why.startswith("needs") for cell in table.cells]
+    measurable = ~ours & np.array(could)
+    held = (filled["published"] != "").to_numpy() | [bool(cell.setting) for cell in table.cells]
+    return Counts(*(int(sort.sum()) for sort in (ours, measurable, ~ours & ~measurable & held)))
 
 
 def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
     """The table as plain text, in the paper's rows and columns, with why cells are empty.
 
-    A cell reads *published | ours on the real set | ours on the stand-in*.
+    A cell reads *published | ours on the real set | ours on the stand-in*; of a setting, *published
+    | ours*.
     """
-    done, total = counted(filled)
     head = [
         f"{table.number}. {table.caption}",
-        f"profile {profile}, seeds {int(filled['seeds'].max())}, cells filled {done} of {total}",
+        f"profile {profile}, seeds {int(filled['seeds'].max())}, cells: {counted(table, filled)}",
         *textwrap.wrap(f"Ours: {table.protocol}.", 110),
     ]
     shown = filled.assign(
@@ -228,20 +282,23 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
     if (filled["unit"] == "text").all():  # a table of quoted facts
         grid = shown.pivot_table("cell", "row", "metric", "first", sort=False)
     else:
-        head.append("A cell: published | ours on the real set | ours on the stand-in.")
+        settings = "; a setting: published | ours" if (filled["setting"] != "").any() else ""
+        head.append(f"A cell: published | ours on the real set | ours on the stand-in{settings}.")
         grid = shown.pivot_table("cell", "row", "column", "first", sort=False)
     grid.index.name = grid.columns.name = None
-    return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(shown)])
+    return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(filled)])
 
 
 def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
     printed = line["published"] or "-"
     if line["unit"] == "text":
         return textwrap.shorten(printed, 24, placeholder=" …")
+    if line["setting"]:
+        return f"{printed} | {line['setting']}"
     if profile == "quick" and line["seeds"]:
         printed = "quick"  # a quick value is never set beside a published one
     ours = [line["real"], line["stand_in"]]
-    digits = 2 if line["unit"] == "ratio" else table.decimals
+    digits = DIGITS.get(line["unit"], table.decimals)
     return " | ".join([printed, *("-" if np.isnan(v) else f"{v:.{digits}f}" for v in ours)])
 
 
@@ -251,9 +308,9 @@ def _labels(filled: pd.DataFrame) -> pd.Series:
     return filled["row"].where(~several, filled["row"] + ", " + filled["metric"])
 
 
-def _reasons(shown: pd.DataFrame) -> list[str]:
+def _reasons(filled: pd.DataFrame) -> list[str]:
     """Why cells are empty, each reason once, with the rows that it concerns."""
-    empty = shown[(shown["why"] != "") & (shown["unit"] != "text")]
+    empty = filled[(filled["why"] != "") & (filled["unit"] != "text")]
     grouped = empty.groupby("why", sort=False)["row"].unique()
     lines = (f"{why}: {', '.join(rows)}" for why, rows in grouped.items())
     return [
@@ -284,14 +341,22 @@ def compare(table: Table, filled: pd.DataFrame, profile: str) -> str:
     if not path.exists():
         raise DataError(
             f"{table.id} has no stored values at profile {profile}. "
-            f"Run `imdl render {table.paper} --profile {profile}` first."
+            f"Run `imdl render --paper {table.paper} --profile {profile}` first."
         )
-    before = pd.read_csv(path)
+    before = pd.read_csv(path, dtype={"setting": str})
     if len(before) != len(filled):
         raise DataError(
             f"{table.id} has other cells than are stored: {len(filled)} now, {len(before)} stored. "
             "The registry has changed. "
-            f"Run `imdl render {table.paper} --profile {profile}` again."
+            f"Run `imdl render --paper {table.paper} --profile {profile}` again."
+        )
+    other = before["setting"].fillna("").astype(str) != filled["setting"]
+    if other.any():
+        line = filled[other].iloc[0]
+        raise DataError(
+            f"{table.id}: setting {line['row']} / {line['column']} is {line['setting']!r}, "
+            f"stored {before.loc[other, 'setting'].iloc[0]!r}. The registry has changed. "
+            f"Run `imdl render --paper {table.paper} --profile {profile}` again."
         )
     for column in ("real", "stand_in"):
         old, new = before[column].to_numpy(float), filled[column].to_numpy(float)

@@ -225,6 +225,57 @@ def test_rows_of_our_own_are_those_that_uen_s_tables_announce():
             assert metric == "pixel F1, best" or row.endswith("from scratch"), metric
 
 
+# Settings
+
+
+def settings(id: str, profile: str) -> dict[tuple[str, str], str]:
+    filled = tables.fill(experiments.item(id), profile)
+    ours = filled[filled["setting"] != ""]
+    return {(row.row, row.column): row.setting for row in ours.itertuples()}
+
+
+def test_first_layers_are_told_as_the_profile_makes_them():
+    """Fixed maps keep their number at any width, and of free ones two or four stay at least."""
+    found = settings("mantranet/table-3", "paper")
+    assert [found["#Filters", column] for column in mantranet.FIRST_LAYERS] == [
+        *("16", "16", "3", "3", "10+3+3")
+    ]
+    assert [found["Kernel Size", column] for column in mantranet.FIRST_LAYERS] == [
+        *("(3,3)", "(5,5)", "(5,5)", "(5,5)", "(5,5)")
+    ]
+    narrow = settings("mantranet/table-3", "quick")
+    assert [narrow["#Filters", column] for column in mantranet.FIRST_LAYERS] == [
+        *("4", "4", "3", "3", "2+3+3")
+    ]
+
+
+def test_no_method_of_table_8_was_taught_with_what_it_is_tested_on(monkeypatch):
+    found = settings("mantranet/table-8", "standard")
+    assert len(found) == 16 and set(found.values()) == {"0"}
+    run = replace(experiments.RUN_BY_ID["mantranet/half-random"], trained_on="nist16")
+    monkeypatch.setattr(experiments, "RUN_BY_ID", {**experiments.RUN_BY_ID, run.id: run})
+    released = experiments.RUN_BY_ID["mantranet/released"]
+    monkeypatch.setitem(
+        experiments.RUN_BY_ID, released.id, replace(released, init_from="mantranet/half-random")
+    )
+    assert settings("mantranet/table-8", "standard")["ManTra-Net", "NIST"] == "72"  # as J-LSTM
+
+
+def test_what_stand_ins_show_and_how_many_images_teach():
+    found = settings("pscc_net/table-i", "standard")
+    columns = ("Splicing", "Copy-move", "Removal")
+    shown = {row: [found[row, column] == "yes" for column in columns] for row, _ in found}
+    assert shown == {
+        "Columbia": [True, False, False],
+        "Coverage": [False, True, False],
+        "CASIA": [True, True, False],
+        "NIST": [True, True, True],
+        "IMD20": [True, False, True],  # published: copy-moves too
+    }
+    for row in ("Coverage", "CASIA", "NIST"):
+        assert found[row, "Fine-tuned # Train"] == str(profiles.STANDARD.forged_count)
+
+
 # Inventory
 
 
@@ -238,7 +289,8 @@ def test_all_62_items_are_listed(workplace):
         assert listed[id]["number"] == item.number
     for entry in entries:
         assert entry["state"] == "not yet" and entry["files"] == []
-        assert (entry["cells"] > 0) == (entry["id"] in experiments.BY_ID)
+        cells = entry["ours"] + entry["measurable"] + entry["quoted"]
+        assert (cells > 0) == (entry["id"] in experiments.BY_ID) and entry["ours"] == 0
 
 
 def test_each_paper_has_its_published_items():
@@ -263,7 +315,7 @@ def test_a_table_of_facts_is_made_when_it_is_rendered(workplace):
     entry = entry_of("mantranet/table-1")
     assert entry["state"] == "made"
     assert entry["files"] == ["results/quick/mantranet/items/table-1.csv"]
-    assert entry["cells_filled"] == entry["cells"] > 20
+    assert (entry["ours"], entry["measurable"], entry["quoted"]) == (0, 0, 70)
 
 
 def entry_of(id: str) -> dict:
@@ -278,12 +330,13 @@ def test_made_follows_the_identity_of_runs(store):
     for run in runs:
         current = identity(run, profiles.QUICK, 0, experiments.RUN_BY_ID)
         store("quick", run.id, rows, identity=current)
-    described = 15  # the five rows of text
     assert entry_of(TABLE)["state"] == "not yet"  # nothing is rendered
     experiments.render(TABLE, "quick")
     entry = entry_of(TABLE)
     assert entry["state"] == "made"
-    assert entry["cells_filled"] == described + 6  # validation and cameras of three backbones
+    counts = {sort: entry[sort] for sort in ("ours", "measurable", "quoted")}
+    # validation and cameras of three backbones; training, layers, weights; five rows of text
+    assert counts == {"ours": 6, "measurable": 9, "quoted": 15}
     store("quick", runs[0].id, rows, identity="of an earlier recipe")
     assert entry_of(TABLE)["state"] == "made, earlier recipe"
 
@@ -416,7 +469,7 @@ def test_show_and_check_a_table(workplace, capsys):
         experiments.check("mantranet/table-1", "quick")
     assert str(error.value) == (
         "mantranet/table-1 has no stored values at profile quick. "
-        "Run `imdl render mantranet --profile quick` first."
+        "Run `imdl render --paper mantranet --profile quick` first."
     )
     experiments.render("mantranet/table-1", "quick")
     experiments.check("mantranet/table-1", "quick")
@@ -480,7 +533,7 @@ def test_a_figure_without_stored_data(workplace):
         experiments.check("mantranet/figure-2", "quick")
     assert str(error.value) == (
         "mantranet/figure-2 has no stored data at profile quick. "
-        "Run `imdl render mantranet --profile quick` first."
+        "Run `imdl render --paper mantranet --profile quick` first."
     )
 
 

@@ -1,5 +1,6 @@
 """Tables from synthetic rows: what fills a cell, what is said of an empty one, what has moved."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from imdl_lib import paths, tables
 from imdl_lib.errors import DataError
 from imdl_lib.registry import Cell, Source, Table
+from imdl_lib.tables import Counts
 
 RUN = "invented/run"
 PRINTED = [
@@ -16,6 +18,7 @@ PRINTED = [
     ("Table 1", "ours", "B", "pixel AUC", "60", "%"),
     ("Table 1", "other", "A", "pixel AUC", "70.25", "%"),
     ("Table 1", "other", "B", "pixel AUC", "", "%"),
+    ("Table 1", "ours", "#", "number of filters", "16", "filters"),
     ("Table 2", "[33]", "clue", "clue", "Noise pattern", "text"),
     ("Table 2", "[33]", "net", "network", "", "text"),
 ]
@@ -31,13 +34,14 @@ CELLS = (
     Cell("other", "A", "pixel AUC", (), "reported only"),
     Cell("other", "B", "pixel AUC", (), "reported only"),
 )
+FILTERS = Cell("ours", "#", "number of filters", (), "reported only", {"standard": "4"}.get)
 TABLE = Table("invented/table-1", "Table 1", "Invented numbers", "pixel AUC, mean", CELLS)
 FACTS = Table(
     "invented/table-2",
     "Table 2",
     "Invented facts",
     "quoted facts; nothing to run",
-    tuple(Cell(*key[1:4], (), "a quoted fact") for key in PRINTED[4:]),
+    tuple(Cell(*key[1:4], (), "a quoted fact") for key in PRINTED[5:]),
 )
 
 
@@ -119,12 +123,64 @@ def test_a_filled_table(scored):
     assert filled["real"].isna().all()
     assert filled["seeds"].tolist() == [2, 2, 0, 0]
     assert filled["why"].tolist() == [
-        "needs CASIA v1: imdl data get casia1",
+        "needs CASIA v1 and the run's weights: imdl data get casia1",
         "",
         "reported only",
         "reported only",
     ]
-    assert tables.counted(filled) == (2, 3)  # one cell is empty in the paper, too
+    assert tables.counted(TABLE, filled) == Counts(2, 0, 1)  # one is empty in the paper, too
+
+
+def test_cells_are_counted_by_what_they_hold(scored):
+    needed = Cell("other", "A", "pixel AUC", (), "needs weights that nobody gives")
+    table = replace(TABLE, cells=(*CELLS[:2], FILTERS, needed, CELLS[3]))
+    assert tables.counted(table, tables.fill(table, "standard")) == Counts(2, 1, 1)
+    assert tables.counted(table, tables.fill(table, "quick")) == Counts(0, 3, 1)
+    assert str(Counts(2, 1, 0)) == "2 ours, 1 measurable, 0 quoted"
+
+
+def test_a_setting_of_ours_stands_beside_the_printed_one(scored):
+    table = replace(TABLE, cells=(*CELLS[:2], FILTERS))
+    filled = tables.fill(table, "standard")
+    assert filled["setting"].tolist() == ["", "", "4"] and filled["why"].tolist()[2] == ""
+    shown = tables.text(table, filled, "standard")
+    assert "16 | 4" in shown and "ours on the stand-in; a setting: published | ours." in shown
+    assert tables.fill(table, "standard", settings=False)["setting"].tolist() == ["", "", ""]
+
+
+def test_a_setting_that_moved(scored):
+    table = replace(TABLE, cells=(*CELLS[:2], FILTERS))
+    filled = tables.fill(table, "standard")
+    tables.save(table, filled, "standard")
+    assert tables.compare(table, filled, "standard")
+    with pytest.raises(DataError) as error:
+        tables.compare(table, filled.assign(setting=["", "", "8"]), "standard")
+    assert str(error.value) == (
+        "invented/table-1: setting ours / # is '8', stored '4'. The registry has changed. "
+        "Run `imdl render --paper invented --profile standard` again."
+    )
+
+
+def test_what_a_value_on_a_real_set_lacks(store):
+    """Data alone, or the weights too where a network is stored by its rows alone."""
+    rows = {"set": ["one"], "image": ["0"], "pixel_auc": [0.5]}
+    folder = store("standard", RUN, rows)
+    assert tables.fill(TABLE, "standard")["why"][0] == "needs CASIA v1: imdl data get casia1"
+    store("standard", RUN, rows, paper_parameters=10)
+    assert tables.fill(TABLE, "standard")["why"].tolist()[:2] == [
+        "needs CASIA v1 and the run's weights: imdl data get casia1",
+        "not among its run's stored rows",
+    ]
+    (folder / "weights.safetensors").touch()
+    assert tables.fill(TABLE, "standard")["why"][0] == "needs CASIA v1: imdl data get casia1"
+
+
+def test_a_number_of_images_has_no_decimals(store):
+    images = Cell("ours", "A", "images", (source("one", "image_count", 1.0),))
+    store("standard", RUN, {"set": []}, pooled={"set": ["one"], "image_count": [128]})
+    table = replace(TABLE, cells=(images,))
+    filled = tables.fill(table, "standard").assign(unit="images")
+    assert "- | - | 128\n" in tables.text(table, filled, "standard") + "\n"
 
 
 def test_a_real_set_fills_its_own_column(store):
@@ -147,7 +203,7 @@ def test_text_of_a_table(scored):
     shown = tables.text(TABLE, tables.fill(TABLE, "standard"), "standard")
     assert [" ".join(line.split()) for line in shown.splitlines()] == [
         "Table 1. Invented numbers",
-        "profile standard, seeds 2, cells filled 2 of 3",
+        "profile standard, seeds 2, cells: 2 ours, 0 measurable, 1 quoted",
         "Ours: pixel AUC, mean.",
         "A cell: published | ours on the real set | ours on the stand-in.",
         "",
@@ -155,7 +211,7 @@ def test_text_of_a_table(scored):
         "ours 81.7 | - | 65.0 60 | - | 50.0",
         "other 70.25 | - | - - | - | -",
         "",
-        "Empty, needs CASIA v1: imdl data get casia1: ours.",
+        "Empty, needs CASIA v1 and the run's weights: imdl data get casia1: ours.",
         "Empty, reported only: other.",
     ]
 
@@ -172,7 +228,7 @@ def test_a_quick_value_is_never_beside_a_published_one(store):
 def test_text_of_quoted_facts(workplace):
     shown = tables.text(FACTS, tables.fill(FACTS, "quick"), "quick")
     assert "Noise pattern" in shown and "quick |" not in shown
-    assert tables.counted(tables.fill(FACTS, "quick")) == (1, 1)
+    assert tables.counted(FACTS, tables.fill(FACTS, "quick")) == Counts(0, 0, 1)
 
 
 def test_several_metrics_of_one_cell_are_several_rows(scored, monkeypatch):
@@ -226,7 +282,7 @@ def test_other_cells_than_are_stored(scored):
         tables.compare(fewer, tables.fill(fewer, "standard"), "standard")
     assert str(error.value) == (
         "invented/table-1 has other cells than are stored: 3 now, 4 stored. "
-        "The registry has changed. Run `imdl render invented --profile standard` again."
+        "The registry has changed. Run `imdl render --paper invented --profile standard` again."
     )
 
 
@@ -235,7 +291,7 @@ def test_nothing_stored(workplace):
         tables.compare(TABLE, tables.fill(TABLE, "standard"), "standard")
     assert str(error.value) == (
         "invented/table-1 has no stored values at profile standard. "
-        "Run `imdl render invented --profile standard` first."
+        "Run `imdl render --paper invented --profile standard` first."
     )
 
 

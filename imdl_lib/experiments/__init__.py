@@ -2,6 +2,7 @@
 
 import csv
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -135,7 +136,7 @@ def check(id: str, profile: str = "standard") -> None:
     if not path.exists():
         raise DataError(
             f"{id} has no stored data at profile {profile}. "
-            f"Run `imdl render {chosen.paper} --profile {profile}` first."
+            f"Run `imdl render --paper {chosen.paper} --profile {profile}` first."
         )
     with np.load(path) as before:
         print(_compare(id, dict(before), chosen.data(profile)))
@@ -226,24 +227,28 @@ def _state(row: dict[str, str], profile: str) -> dict[str, Any]:
     id = f"{row['paper']}/{kind.lower()}-{number.lower()}"
     entry: dict[str, Any] = {"id": id, "paper": row["paper"], "kind": kind.lower()}
     entry |= {"number": row["item"], "caption": row["caption"], "state": "not yet", "files": []}
-    entry |= {"cells_filled": 0, "cells": 0}
+    entry |= asdict(tables.Counts())
     if id not in BY_ID:
         return entry
     wanted = _files(BY_ID[id], profile)
     found = [path for path in wanted if path.exists()]
     entry["files"] = [str(path.relative_to(paths.ROOT)) for path in found]
-    if found == wanted and current(BY_ID[id], profile):
-        entry["state"] = MADE
-    elif found == wanted and is_earlier(BY_ID[id], profile):
-        entry["state"] = EARLIER
+    counts = _counts(BY_ID[id], found == wanted, profile)
+    if found == wanted and (counts.ours or not counts.measurable):
+        if current(BY_ID[id], profile):
+            entry["state"] = MADE
+        elif is_earlier(BY_ID[id], profile):
+            entry["state"] = EARLIER
     elif _only_real(BY_ID[id]):
         entry["state"] = "needs data"
-    if isinstance(BY_ID[id], Table):
-        done, total = tables.counted(tables.fill(BY_ID[id], profile))
-        entry |= {"cells_filled": done, "cells": total}
-    else:
-        entry |= {"cells_filled": int(entry["state"] in (MADE, EARLIER)), "cells": 1}
-    return entry
+    return entry | asdict(counts)
+
+
+def _counts(chosen: Table | Figure, drawn: bool, profile: str) -> tables.Counts:
+    """Cells of a table by sort; a figure is one."""
+    if isinstance(chosen, Table):
+        return tables.counted(chosen, tables.fill(chosen, profile, settings=False))
+    return tables.Counts(ours=int(drawn), measurable=int(not drawn))
 
 
 def _only_real(chosen: Table | Figure) -> bool:
@@ -266,11 +271,12 @@ INDEX_MARKS = ("<!-- index: made by `imdl index` -->", "<!-- end of index -->")
 
 def index() -> str:
     """The README's index of all 62 items, as Markdown between its two marks."""
-    lines = ["| item | what it shows | state | cells |", "|---|---|---|---|"]
+    sorts = list(asdict(tables.Counts()))
+    lines = [f"| item | what it shows | state | {' | '.join(sorts)} |", "|---|---|---|---|---|---|"]
     for entry in listing():
         shown = [path for path in entry["files"] if path.endswith((".png", ".csv"))]
         name = f"[{entry['id']}]({shown[-1]})" if shown else entry["id"]
-        cells = f"{entry['cells_filled']}/{entry['cells']}" if entry["cells"] else ""
+        cells = " | ".join(str(entry[sort] or "") for sort in sorts)
         lines.append(f"| {name} | {entry['caption']} | {entry['state']} | {cells} |")
     return "\n".join([INDEX_MARKS[0], *lines, INDEX_MARKS[1]])
 
@@ -294,12 +300,13 @@ def needs(chosen: Table | Figure) -> tuple[str, ...]:
 def current(chosen: Table | Figure, profile: str) -> bool:
     """Whether every run of an item is stored and belongs to the registry as it stands.
 
-    One that was never stored and is trained on a real set that is not here is not waited for.
+    One that was never stored and is trained on a real set is not waited for, wherever the set is:
+    its cells say what they need.
     """
     return all(
         stored_is_current(name, profile)
         for name in needs(chosen)
-        if tables.records(profile, name) or not left_out(RUN_BY_ID[name], profile)
+        if tables.records(profile, name) or RUN_BY_ID[name].trained_on not in datasets.SPECS
     )
 
 

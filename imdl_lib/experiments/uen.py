@@ -137,27 +137,28 @@ def _table_1() -> Sources:
         "PSCC-Net* [25]": ("pscc_net/tuned-casia", "pscc_net/tuned-nist16"),
         "Ours": ("released", "nist-both-0"),
     }
-    cells = _on_two_sets(rows)
-    for metric in _METRICS:
-        for row in ("ManTra-Net* [39]", "Ours"):  # scored on CASIA v1 too, zero-shot
-            key = row, "CASIA v1.0", metric
-            cells[key] = (replace(cells[key][0], set="casia1", real=True), *cells[key])
-    return cells
+    return _on_two_sets(rows)
+
+
+def _on_casia(run: str, column: str) -> tuple[Source, Source]:
+    """On CASIA v1, zero-shot, and on its stand-in."""
+    real = "casia1" if run.endswith("released") else REAL
+    return replace(_one(run, real, column), real=True), _one(run, CASIA, column)
 
 
 def _on_two_sets(rows: dict[str, tuple[str, str]]) -> Sources:
-    """Every metric of one run on CASIA's stand-in and of another on NIST16's."""
-    return {
-        (row, column, metric): (_one(run, set, ours),)
-        for row, runs in rows.items()
-        for column, run, set in zip(("CASIA v1.0", "NIST16"), runs, (CASIA, NIST), strict=True)
-        for metric, ours in _METRICS.items()
-    }
+    """Every metric of one run on CASIA and its stand-in, and of another on NIST16's."""
+    cells: Sources = {}
+    for row, (first, second) in rows.items():
+        for metric, ours in _METRICS.items():
+            cells[row, "CASIA v1.0", metric] = _on_casia(first, ours)
+            cells[row, "NIST16", metric] = (_one(second, NIST, ours),)
+    return cells
 
 
 def _table_2() -> Sources:
     return {
-        (row, column, metric): (_one(run, CASIA, ours),)
+        (row, column, metric): _on_casia(run, ours)
         for row, (guided, plain) in PAIRS.items()
         for column, run in (("w/o UEN", plain), ("w/ UEN", guided))
         for metric, ours in _METRICS.items()
