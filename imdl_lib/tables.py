@@ -14,8 +14,8 @@ from . import checksums, datasets, files, paths
 from .errors import DataError, RegistryError
 from .registry import BLIND, Cell, Source, Table
 
-COLUMNS = ("row", "column", "metric", "published", "unit", "real", "stand_in", "seeds", "setting")
-COLUMNS += ("why",)
+COLUMNS = ("row", "column", "metric", "published", "unit", "real", "real_low", "real_high")
+COLUMNS += ("stand_in", "seeds", "setting", "why")
 DIGITS = {"ratio": 2, "images": 0, "layers": 0, "classes": 0, "px": 0}  # by unit
 
 
@@ -148,6 +148,8 @@ def chosen(found: pd.DataFrame, source: Source) -> pd.Series:
 Key = tuple[str, str, str]  # row, column and metric
 Sources = dict[Key, tuple[Source, ...]]
 Settings = dict[Key, Callable[[str], str]]  # profile -> text
+Interval = Callable[[str, Source], tuple[float, float]]  # profile, source -> 95 % limits
+UNKNOWN = (np.nan, np.nan)
 
 
 def cells(
@@ -172,23 +174,32 @@ def table(
     return Table(f"{paper}/table-{number.lower()}", f"Table {number}", caption, protocol, filled)
 
 
-def fill(table: Table, profile: str, settings: bool = True) -> pd.DataFrame:
+def fill(
+    table: Table,
+    profile: str,
+    *,
+    settings: bool = True,
+    interval: Interval = lambda profile, source: UNKNOWN,
+) -> pd.DataFrame:
     """One line per cell: published, ours on the real set, ours on the stand-in, or why not.
 
-    ``settings``: ours are read too, from networks that may have to be built.
+    Args:
+        settings: ours are read too, from networks that may have to be built.
+        interval: of each value on a real set; NaN where it has none.
     """
-    lines = [_line(table.paper, table.number, cell, profile) for cell in table.cells]
+    lines = [_line(table.paper, table.number, cell, profile, interval) for cell in table.cells]
     asked = [cell.setting if settings else None for cell in table.cells]
     filled = pd.DataFrame(lines, columns=COLUMNS)
     return filled.assign(setting=[ask(profile) if ask else "" for ask in asked])
 
 
-def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
+def _line(paper: str, number: str, cell: Cell, profile: str, interval: Interval) -> dict[str, Any]:
     printed = published(paper)
     same = (printed["table"] == number) & (printed["row"] == cell.row)
     same &= (printed["column"] == cell.column) & (printed["metric"] == cell.metric)
     line: dict[str, Any] = {"row": cell.row, "column": cell.column, "metric": cell.metric}
     line |= {"published": "", "unit": "", "real": np.nan, "stand_in": np.nan, "seeds": 0}
+    line["real_low"], line["real_high"] = UNKNOWN
     if same.any():
         line |= (
             printed.loc[same, ["value", "unit"]].iloc[0].rename({"value": "published"}).to_dict()
@@ -198,6 +209,8 @@ def _line(paper: str, number: str, cell: Cell, profile: str) -> dict[str, Any]:
         if len(values) and np.isfinite(values).any():
             line[_side(source)] = float(np.nanmean(values))
             line["seeds"] = len(values)
+            if source.real:
+                line["real_low"], line["real_high"] = interval(profile, source)
     line["why"] = _why(cell, line, profile)
     return line
 
@@ -284,6 +297,8 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
     else:
         settings = "; a setting: published | ours" if (filled["setting"] != "").any() else ""
         head.append(f"A cell: published | ours on the real set | ours on the stand-in{settings}.")
+        if filled["real_low"].notna().any():
+            head.append("± is half of the 95 % interval over images.")
         grid = shown.pivot_table("cell", "row", "column", "first", sort=False)
     grid.index.name = grid.columns.name = None
     return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(filled)])
@@ -297,9 +312,13 @@ def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
         return f"{printed} | {line['setting']}"
     if profile == "quick" and line["seeds"]:
         printed = "quick"  # a quick value is never set beside a published one
-    ours = [line["real"], line["stand_in"]]
     digits = DIGITS.get(line["unit"], table.decimals)
-    return " | ".join([printed, *("-" if np.isnan(v) else f"{v:.{digits}f}" for v in ours)])
+    real, stand_in = (
+        "-" if np.isnan(v) else f"{v:.{digits}f}" for v in (line["real"], line["stand_in"])
+    )
+    if np.isfinite(line["real_low"]):
+        real += f" ±{(line['real_high'] - line['real_low']) / 2:.{digits}f}"
+    return f"{printed} | {real} | {stand_in}"
 
 
 def _labels(filled: pd.DataFrame) -> pd.Series:

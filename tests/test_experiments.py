@@ -31,7 +31,7 @@ from imdl_lib.experiments import mantranet, pscc_net, uen
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
-from imdl_lib.registry import VERDICTS, Figure, Source, Table, identity
+from imdl_lib.registry import VERDICTS, Cell, Figure, Source, Table, identity
 
 ID = re.compile(r"(mantranet|pscc_net|uen)/[a-z0-9-]+")
 EVERY_RUN = pytest.mark.parametrize("run", experiments.RUNS, ids=lambda run: run.id)
@@ -475,6 +475,26 @@ def test_show_and_check_a_table(workplace, capsys):
     experiments.check("mantranet/table-1", "quick")
     said = capsys.readouterr().out
     assert re.fullmatch(r"mantranet/table-1: \d+ cells agree with the stored table\n", said)
+
+
+def test_real_values_of_single_images_have_intervals(store):
+    """A pooled F1 has none: no row of an image says what it adds."""
+    auc = np.linspace(0.5, 0.9, 40)
+    rows = {"set": ["casia1"] * 40, "image": range(40), "pixel_auc": auc, "forged_share": 0.1}
+    pooled = {"set": ["casia1"], "pixel_f1_at_eer_pooled": [0.5]}
+    store("standard", "pscc_net/released", rows, pooled=pooled)
+    cells = tuple(
+        Cell(
+            "PSCC-Net", "CASIA", column, (Source("pscc_net/released", "casia1", column, real=True),)
+        )
+        for column in ("pixel_auc", "pixel_f1_at_eer_pooled")
+    )
+    table = replace(experiments.item("pscc_net/table-ii"), cells=cells)
+    first, second = experiments._filled(table, "standard").to_dict("records")
+    assert first["real"] == pytest.approx(70)
+    half = 1.96 * 100 * auc.std() / 40**0.5
+    assert (first["real_low"], first["real_high"]) == pytest.approx((70 - half, 70 + half), abs=0.3)
+    assert second["real"] == 50 and np.isnan(second["real_low"])
 
 
 def test_show_wants_a_profile_that_exists():

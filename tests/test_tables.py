@@ -175,6 +175,24 @@ def test_what_a_value_on_a_real_set_lacks(store):
     assert tables.fill(TABLE, "standard")["why"][0] == "needs CASIA v1: imdl data get casia1"
 
 
+def test_a_value_on_a_real_set_has_its_interval(store):
+    rows = {"set": ["casia1", "one"], "image": ["0", "0"], "pixel_auc": [0.75, 0.5]}
+    store("standard", RUN, rows)
+    asked = []
+
+    def interval(profile: str, source: Source) -> tuple[float, float]:
+        asked.append((profile, source.set))
+        return 73.0, 76.0
+
+    table = replace(TABLE, cells=CELLS[:2])
+    filled = tables.fill(table, "standard", interval=interval)
+    assert asked == [("standard", "casia1")]  # a stand-in's value has none
+    assert filled[["real_low", "real_high"]].iloc[0].tolist() == [73, 76]
+    shown = tables.text(table, filled, "standard")
+    assert "81.7 | 75.0 ±1.5 | 50.0" in shown and "95 % interval" in shown
+    assert "±" not in tables.text(table, tables.fill(table, "standard"), "standard")
+
+
 def test_a_number_of_images_has_no_decimals(store):
     images = Cell("ours", "A", "images", (source("one", "image_count", 1.0),))
     store("standard", RUN, {"set": []}, pooled={"set": ["one"], "image_count": [128]})

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import datasets, files, paths, profiles, tables
+from .. import datasets, files, paths, profiles, resampling, tables
 from ..errors import DataError, RegistryError
-from ..registry import Claim, Figure, Run, Table, Verdict, identity
+from ..registry import Claim, Figure, Run, Source, Table, Verdict, identity
 from . import mantranet, pscc_net, uen
 
 PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net, "uen": uen}
@@ -94,7 +94,7 @@ def render(id: str, profile: str) -> Path:
     """Make a table or figure from what is stored, and store it; returns the file to look at."""
     chosen = item(id)
     if isinstance(chosen, Table):
-        tables.save(chosen, tables.fill(chosen, profile), profile)
+        tables.save(chosen, _filled(chosen, profile), profile)
         return tables.stored(profile, id, ".csv")
     data = chosen.data(profile)
     with files.whole(tables.stored(profile, id, ".npz")) as temporary:
@@ -102,12 +102,26 @@ def render(id: str, profile: str) -> Path:
     return _picture(chosen, data, profile)
 
 
+def _filled(table: Table, profile: str) -> pd.DataFrame:
+    """A table with all that it shows."""
+    return tables.fill(table, profile, interval=_interval)
+
+
+def _interval(profile: str, source: Source) -> tuple[float, float]:
+    """95 % limits over images; none of what only a set as a whole has, such as a pooled F1."""
+    try:
+        found = resampling.drawn(profile, source)[0].interval
+    except resampling.Missing:
+        return tables.UNKNOWN
+    return found.low, found.high
+
+
 def show(id: str, profile: str = "standard") -> None:
     """Print a table, or display a figure, from stored rows and released weights."""
     chosen = item(id)
     profiles.profile(profile)
     if isinstance(chosen, Table):
-        print(tables.text(chosen, tables.fill(chosen, profile), profile))
+        print(tables.text(chosen, _filled(chosen, profile), profile))
         return
     from IPython.display import Image, display  # only a notebook displays
 
@@ -130,7 +144,7 @@ def check(id: str, profile: str = "standard") -> None:
         print(f"{id}: made at an earlier recipe, shown as it is stored and not made again")
         return
     if isinstance(chosen, Table):
-        print(tables.compare(chosen, tables.fill(chosen, profile), profile))
+        print(tables.compare(chosen, _filled(chosen, profile), profile))
         return
     path = tables.stored(profile, id, ".npz")
     if not path.exists():
