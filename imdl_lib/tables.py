@@ -298,7 +298,7 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
         settings = "; a setting: published | ours" if (filled["setting"] != "").any() else ""
         head.append(f"A cell: published | ours on the real set | ours on the stand-in{settings}.")
         if filled["real_low"].notna().any():
-            head.append("± is half of the 95 % interval over images.")
+            head.append("± is half of the 95 % interval over host photos.")
         grid = shown.pivot_table("cell", "row", "column", "first", sort=False)
     grid.index.name = grid.columns.name = None
     return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(filled)])

@@ -480,7 +480,8 @@ def test_show_and_check_a_table(workplace, capsys):
 def test_real_values_of_single_images_have_intervals(store):
     """A pooled F1 has none: no row of an image says what it adds."""
     auc = np.linspace(0.5, 0.9, 40)
-    rows = {"set": ["casia1"] * 40, "image": range(40), "pixel_auc": auc, "forged_share": 0.1}
+    names = [f"Sp_S_NRN_A_ani{number:04}_ani{number:04}_0001" for number in range(40)]
+    rows = {"set": ["casia1"] * 40, "image": names, "pixel_auc": auc, "forged_share": 0.1}
     pooled = {"set": ["casia1"], "pixel_f1_at_eer_pooled": [0.5]}
     store("standard", "pscc_net/released", rows, pooled=pooled)
     cells = tuple(
