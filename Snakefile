@@ -19,7 +19,7 @@ PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each qui
 SOURCES = [*Path("imdl_lib").rglob("*.py"), *Path("imdl_lib/data").glob("*.csv")]
 LIBRARY = sorted(map(str, [*SOURCES, *Path("results/published").glob("*.csv")]))
 RUNS = {run.id: run for run in experiments.RUNS if not experiments.left_out(run, PROFILE)}
-RUNS_OF = {p: {run.id for run in RUNS.values() if run.paper == p} for p in experiments.PAPERS}
+RUNS_OF = {o: {run.id for run in RUNS.values() if run.paper == o} for o in experiments.OWNERS}
 NOTEBOOKS = [path.stem for path in sorted(Path("notebooks").glob("*.ipynb"))]
 
 
@@ -60,12 +60,13 @@ def shown_in(notebook):
 
 
 # Every stamp in the order of work, with the files that it vouches for.
-VOUCHED = {stamp("forge", paper): [] for paper in experiments.PAPERS}
-for paper in experiments.PAPERS:
-    folders = {run.id: f"results/{PROFILE}/{run.id}" for run in RUNS.values() if run.paper == paper}
-    for made in trained(paper):
+VOUCHED = {stamp("forge", owner): [] for owner in experiments.OWNERS}
+for owner in experiments.OWNERS:
+    folders = {id: f"results/{PROFILE}/{id}" for id in RUNS_OF[owner]}
+    for made in trained(owner):
         name = made.removeprefix(stamp("train", ""))
         VOUCHED[made] = list(folders.values()) if PER_PAPER else [folders[name]]
+for paper in experiments.PAPERS:
     shown = [f"{top}/{PROFILE}/{paper}" for top in ("results", "figures")]
     VOUCHED[stamp("evaluate", paper)] = shown
 for name in NOTEBOOKS:

@@ -22,6 +22,7 @@ app.add_typer(data, name="data")
 
 ProfileName = Annotated[str, typer.Option("--profile", help="quick, standard, next or paper")]
 PaperName = Annotated[str, typer.Option("--paper", help="a paper's id, such as mantranet")]
+OwnerName = Annotated[str, typer.Option("--paper", help="a paper's id, or blind: the controls")]
 CAUTION = (
     "This map is a statistical hint, not evidence: it can mark untouched pixels and miss "
     "forged ones. Look at the picture, its source and its history."
@@ -75,7 +76,7 @@ def list_items(
 def train(
     run: Annotated[str, typer.Argument(help="a run's id; empty with --paper")] = "",
     profile: ProfileName = "standard",
-    paper: PaperName = "",
+    paper: OwnerName = "",
 ) -> None:
     """Train and score one run, or all of a paper; what is finished is left alone.
 
@@ -92,7 +93,7 @@ def train(
 
 
 @app.command()
-def forge(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
+def forge(paper: OwnerName = "mantranet", profile: ProfileName = "standard") -> None:
     """Forge the training sets of a paper's runs into the cache."""
     from . import forge as forging
 
@@ -125,11 +126,11 @@ def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
 
 @app.command()
 def replace(paper: str) -> None:
-    """Put a paper's whole results of profile next in place of its published ones."""
+    """Put a paper's whole results of profile next, or the blind controls', in place of its own."""
     from . import replacement
 
     if paper not in {run.paper for run in experiments.RUNS}:
-        _paper(paper)
+        _owner(paper)
     print("\n".join(replacement.replace(paper)))
 
 
@@ -291,18 +292,24 @@ def _call(command: list[str], what: str) -> None:
 
 
 def _runs_here(paper: str, profile: str) -> list[Run]:
-    """The runs of a paper; what one lacks that cannot be trained here is said instead."""
-    runs = [run for run in experiments.RUNS if run.paper == _paper(paper)]
+    """The runs of an owner; what one lacks that cannot be trained here is said instead."""
+    runs = [run for run in experiments.RUNS if run.paper == _owner(paper)]
     reasons = {run.id: experiments.left_out(run, profile) for run in runs}
     print("".join(f"{reason}\n" for reason in reasons.values() if reason), end="")
     return [run for run in runs if not reasons[run.id]]
 
 
 def _paper(name: str) -> str:
-    if name not in experiments.PAPERS:
-        raise RegistryError(
-            f"There is no paper {name!r} here. Choose from {', '.join(experiments.PAPERS)}."
-        )
+    return _one_of(name, tuple(experiments.PAPERS))
+
+
+def _owner(name: str) -> str:
+    return _one_of(name, experiments.OWNERS)
+
+
+def _one_of(name: str, known: tuple[str, ...]) -> str:
+    if name not in known:
+        raise RegistryError(f"There is no paper {name!r} here. Choose from {', '.join(known)}.")
     return name
 
 

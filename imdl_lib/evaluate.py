@@ -36,6 +36,18 @@ from .papers import mantranet
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 DIGITS = 4
+ABOUT = ("image", "kind", "forged_share")  # columns of every row
+PIXEL_METRICS = {
+    "pixel_auc": metrics.pixel_auc_per_image,
+    "pixel_auc_negated": lambda prob, mask: metrics.pixel_auc_per_image(
+        metrics.negate_when_mostly_forged(prob, mask), mask
+    ),
+    "pixel_f1_at_half": metrics.pixel_f1_at_half,
+    "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image,
+    "pixel_fpr_at_half_recall": metrics.pixel_fpr_at_half_recall,
+    "boundary_f1_at_half": metrics.boundary_f1_at_half,
+    "boundary_f1_at_forged_area": metrics.boundary_f1_at_forged_area,
+}
 IMAGE_METRICS = {
     "image_auc": metrics.image_auc,
     "image_f1_at_eer": metrics.image_f1_at_eer,
@@ -100,7 +112,7 @@ def _stored_sets(job: Job) -> dict[str, str]:
 def _stale(job: Job) -> list[str]:
     """Sets at hand that were never scored, or have been forged otherwise since."""
     stored = _stored_sets(job)
-    wanted = {name: _key(job, name) for name in job.run.tests if at_hand(name)}
+    wanted = {name: _key(job, name) for name in job.tests if at_hand(name)}
     return [name for name, key in wanted.items() if stored.get(name) != key]
 
 
@@ -119,7 +131,7 @@ def score(job: Job, progress: bool = True) -> tuple[dict[str, str], list[DataErr
         read.
     """
     stale, stored = _stale(job), _stored_sets(job)
-    kept = {name: stored[name] for name in job.run.tests if name in stored and name not in stale}
+    kept = {name: stored[name] for name in job.tests if name in stored and name not in stale}
     rows, pooled = (_stored_rows(job, file, kept) for file in ("per_image.csv", "pooled.csv"))
     model, faults = train.load(job, earlier=False), []
     for name in tqdm(stale, desc=f"scoring {job.run.id}", disable=not progress or None):
@@ -134,7 +146,7 @@ def score(job: Job, progress: bool = True) -> tuple[dict[str, str], list[DataErr
         pooled.append(pd.DataFrame(scored.pooled).assign(set=name))
     _write(job, "per_image.csv", rows)
     _write(job, "pooled.csv", pooled)
-    return {name: kept[name] for name in job.run.tests if name in kept}, faults
+    return {name: kept[name] for name in job.tests if name in kept}, faults
 
 
 def _stored_rows(job: Job, file: str, kept: dict[str, str]) -> list[pd.DataFrame]:
@@ -168,7 +180,7 @@ def score_set(model: nn.Module, job: Job, name: str) -> Scored:
         return Scored(responses.score(model, _forged(job, name)), [])
     half = train.precision(job.profile.precision) == "bf16-mixed"
     with torch.autocast(train.device_of(model).type, torch.bfloat16, half):
-        return score_masks(model, samples(job, name))
+        return score_masks(model, samples(job, name), job.run.columns)
 
 
 def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[str, Any]]:
@@ -216,8 +228,8 @@ def _kinds(job: Job, stand_in: standins.StandIn, forged: ForgedSet) -> list[str]
 
 
 @torch.no_grad()
-def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
-    """Pixel and image scores of a localization network."""
+def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, ...] = ()) -> Scored:
+    """Pixel and image scores of a localization network: all columns, or those that are wanted."""
     rows, counts = [], metrics.ScoreCounts()
     for group in _groups(images):
         prediction = predict(model, np.stack([sample.image for sample in group]))
@@ -226,7 +238,7 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
         forged = mask.flatten(1).any(1)
         if forged.any():  # an authentic image says nothing of how well pixels are told apart
             counts.add(prob[forged], mask[forged])
-        columns = _columns(prob, mask)
+        columns = _columns(prob, mask, wanted)
         if "entropy" in prediction.maps:
             columns |= uncertainty.columns(prediction, mask)
         if scales.shown(prediction.maps):
@@ -237,8 +249,13 @@ def score_masks(model: nn.Module, images: Iterator[Sample]) -> Scored:
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
             row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
             row["p99_of_map"] = float(prob[i].quantile(0.99))
-            rows.append(row | _recalls(model, prob[i, 0], sample))
-    return Scored(rows, [_pooled(counts, rows)] if rows else [])
+            rows.append(row if wanted else row | _recalls(model, prob[i, 0], sample))
+    pooled = [_pooled(counts, rows)] if rows else []
+    return Scored(_kept(rows, wanted) if wanted else rows, pooled)
+
+
+def _kept(rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in (*ABOUT, *wanted)} for row in rows]
 
 
 @torch.inference_mode()
@@ -250,18 +267,13 @@ def predict(model: nn.Module, images: UInt8[np.ndarray, "B H W 3"]) -> Predictio
 
 
 def _columns(
-    prob: Float[Tensor, "B 1 H W"], mask: Bool[Tensor, "B 1 H W"]
+    prob: Float[Tensor, "B 1 H W"], mask: Bool[Tensor, "B 1 H W"], wanted: tuple[str, ...]
 ) -> dict[str, Float[Tensor, " B"]]:
-    negated = metrics.negate_when_mostly_forged(prob, mask)
     forged = mask.flatten(1).any(1)  # on an authentic image each column is undefined
     return {
-        "pixel_auc": metrics.pixel_auc_per_image(prob, mask),
-        "pixel_auc_negated": metrics.pixel_auc_per_image(negated, mask),
-        "pixel_f1_at_half": metrics.pixel_f1_at_half(prob, mask).where(forged, torch.nan),
-        "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image(prob, mask),
-        "pixel_fpr_at_half_recall": metrics.pixel_fpr_at_half_recall(prob, mask),
-        "boundary_f1_at_half": metrics.boundary_f1_at_half(prob, mask).where(forged, torch.nan),
-        "boundary_f1_at_forged_area": metrics.boundary_f1_at_forged_area(prob, mask),
+        name: measure(prob, mask).where(forged, torch.nan)
+        for name, measure in PIXEL_METRICS.items()
+        if not wanted or name in wanted
     }
 
 
@@ -328,7 +340,7 @@ def _write(job: Job, file: str, parts: list[pd.DataFrame]) -> None:
     rows = pd.concat([part for part in parts if len(part)] or [pd.DataFrame()])
     if not len(rows):
         return
-    place = {name: number for number, name in enumerate(job.run.tests)}
+    place = {name: number for number, name in enumerate(job.tests)}
     rows = rows.sort_values("set", key=lambda sets: sets.map(place), kind="stable")
     with files.whole(job.folder / file) as temporary:
         rows[["set", *rows.columns.drop("set")]].round(DIGITS).to_csv(temporary, index=False)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from . import baselines, crops, files, kinds, manipulations, paths, speed, splits, standins
-from .baselines import cfa1, ela, noi1
+from .baselines import blind, cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
 from .kinds import Recipe
@@ -36,9 +36,10 @@ class Stage:
     """How a stage's networks and what they minimise are made, from what a run configures."""
 
     model: Callable[[Mapping[str, Any], int], nn.Module]  # and of its training images' side
-    loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: nothing to train
+    loss: Callable[[Mapping[str, Any]], Loss] | None = None  # None: no steps of training
     facts: Callable[[nn.Module, "Job"], dict[str, Any]] = lambda full, job: {}  # see `facts`
     learned: Callable[[nn.Module], dict[str, Any]] = lambda trained: {}  # of weights that are kept
+    fit: Callable[[Any, np.ndarray], None] | None = None  # in place of steps: from all masks
 
 
 def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
@@ -168,6 +169,10 @@ def _guided(base: Callable[[float, int], uen.Base], own: Loss = lambda *_: {}) -
     return Stage(model, loss, facts)
 
 
+def _classical(score_map: Callable[[np.ndarray], np.ndarray]) -> Stage:
+    return Stage(lambda c, px: baselines.Classical(score_map))
+
+
 STAGES: dict[str, Stage] = {
     "mantranet.imc": Stage(
         lambda c, px: mantranet.ImcModel(mantranet.Config(**c)),
@@ -191,9 +196,11 @@ STAGES: dict[str, Stage] = {
         lambda width, px: pscc_net.Model(pscc_net.Config(size_px=px, width=width)),
         pscc_net.mask_losses,
     ),
-    "baseline.ela": Stage(lambda c, px: baselines.Classical(ela.score_map)),
-    "baseline.noi1": Stage(lambda c, px: baselines.Classical(noi1.score_map)),
-    "baseline.cfa1": Stage(lambda c, px: baselines.Classical(cfa1.score_map)),
+    "baseline.ela": _classical(ela.score_map),
+    "baseline.noi1": _classical(noi1.score_map),
+    "baseline.cfa1": _classical(cfa1.score_map),
+    **{f"blind.{name}": _classical(control) for name, control in blind.CONTROLS.items()},
+    "blind.mean-mask": Stage(lambda c, px: blind.MeanMask(), fit=blind.MeanMask.fit),
 }
 
 
@@ -241,6 +248,11 @@ class Job:
             )
         config = {"width": self.profile.width, **self.run.config}
         return STAGES[stage].model(config, self.run.size_px(self.profile))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The sets that the run is scored on at the profile."""
+        return self.run.tests_at(self.profile)
 
     @property
     def validation_images(self) -> int:
@@ -321,7 +333,7 @@ def publish(job: Job, sets: dict[str, str]) -> None:
     """
     record = {**_record(job), **versions(job), **facts(job), "sets": sets}
     history = record.pop("history", [])
-    if history and not is_published(job):
+    if job.run.is_trained and not is_published(job):
         _publish_training(job, history)
     record |= _learned(job)
     files.write_json(job.folder / "run.json", record)
@@ -362,10 +374,11 @@ def _learned(job: Job) -> dict[str, Any]:
 
 
 def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:
-    with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
-        writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
-        writer.writeheader()
-        writer.writerows({k: round(v, 4) for k, v in row.items()} for row in history)
+    if history:  # what is fitted in one step has none
+        with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
+            writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
+            writer.writeheader()
+            writer.writerows({k: round(v, 4) for k, v in row.items()} for row in history)
     if job.run.keep:
         state = safetensors.torch.load_file(job.cached(".safetensors"))
         with files.whole(job.released) as temporary:

@@ -24,6 +24,7 @@ VERDICTS = (  # all that can become of a claim
 )
 
 
+BEST_BLIND = "blind/best"  # stands for the best of these, set by set and column by column
 BLIND = tuple(  # runs of the maps that know nothing of forgeries, whatever the paper
     f"blind/{name}"
     for name in (
@@ -58,17 +59,24 @@ class Run:
     keep: bool = False  # its weights are committed
     long: bool = False  # the released models' size and budget apply
     thorough: bool = False  # a cheap one: the budget that lets a claim fail applies
+    columns: tuple[str, ...] = ()  # of its rows, all that is stored; none named: whatever there is
+    quick_tests: tuple[str, ...] | None = None  # in place of ``tests`` at the quick profile
     version: int = 2  # raised when the recipe's meaning changes
 
     @property
     def paper(self) -> str:
-        """The paper's id."""
+        """The id of the paper that owns it; ``blind`` for the controls, which are of none."""
         return self.id.split("/")[0]
 
     @property
     def is_trained(self) -> bool:
         """Whether it has weights of its own; otherwise it needs none or borrows all."""
         return bool(self.kinds or self.trained_on)
+
+    def tests_at(self, profile: Profile) -> tuple[str, ...]:
+        """The sets on which it is scored at a profile."""
+        fewer = profile.name == "quick" and self.quick_tests is not None
+        return self.quick_tests if fewer else self.tests
 
     def samples(self, profile: Profile) -> int:
         """Training samples seen at a profile."""

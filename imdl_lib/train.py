@@ -99,10 +99,23 @@ def train(job: Job, progress: bool = True) -> None:
         train(job.start, progress)
     if not job.run.is_trained:
         return
-    train_set, valid_set = (forge(job.recipe(part), progress) for part in ("train", "valid"))
+    fitted = STAGES[job.run.stage].fit is not None
+    parts = ("train",) if fitted else ("train", "valid")
+    sets = [forge(job.recipe(part), progress) for part in parts]
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
-        if not job.cached(".safetensors").exists():  # another process may have finished it
-            _Loop(job, train_set, valid_set).run(progress)
+        if job.cached(".safetensors").exists():  # another process has finished it
+            return
+        if fitted:
+            _fit(job, *sets)
+        else:
+            _Loop(job, *sets).run(progress)
+
+
+def _fit(job: Job, train_set: ForgedSet) -> None:
+    """Leave what a stage takes from all masks at once."""
+    model = job.build()
+    STAGES[job.run.stage].fit(model, train_set.regions)
+    _leave(job, model.state_dict(), {"samples": len(train_set), "history": []})
 
 
 def keep_memory() -> None:
@@ -235,26 +248,28 @@ class _Loop:
         self.state = everything
 
     def _finish(self) -> None:
-        best = {name: t.contiguous() for name, t in self.state["best"].items()}
-        if self.job.run.keep:  # as they will be committed, so that all scores are of the same
-            best = {name: t.half().float() for name, t in best.items()}
         record = {
-            "identity": self.job.identity,
-            "run": self.job.run.id,
-            "profile": self.job.profile.name,
-            "seed": self.job.seed,
             "samples": self.steps * self.job.profile.batch,
             "parameters": sum(p.numel() for p in self.model.module.parameters()),
             "train_seconds": round(self.state["seconds"], 1),
             "precision": self.precision,
             "device": str(self.fabric.device),
-            "environment": environment(),
             "history": self.state["history"],
         }
-        files.write_json(self.job.cached(".json"), record)
-        with files.whole(self.job.cached(".safetensors")) as temporary:
-            safetensors.torch.save_file(best, temporary)
+        _leave(self.job, self.state["best"], record)
         self.job.cached(".ckpt").unlink(missing_ok=True)
+
+
+def _leave(job: Job, state: dict[str, Tensor], record: dict[str, Any]) -> None:
+    """Leave a finished training in the cache: its record, then its weights."""
+    best = {name: t.contiguous() for name, t in state.items()}
+    if job.run.keep:  # as they will be committed, so that all scores are of the same
+        best = {name: t.half().float() for name, t in best.items()}
+    about = {"identity": job.identity, "run": job.run.id, "profile": job.profile.name}
+    about |= {"seed": job.seed, "environment": environment()}
+    files.write_json(job.cached(".json"), about | record)
+    with files.whole(job.cached(".safetensors")) as temporary:
+        safetensors.torch.save_file(best, temporary)
 
 
 def batches(

@@ -233,11 +233,22 @@ def test_wrong_profile(imdl, workplace, arguments):
     assert sorted(path.name for path in workplace.iterdir()) == ["cache"]  # nothing was begun
 
 
-@pytest.mark.parametrize("command", ["train", "forge", "render", "claims", "replace"])
-def test_wrong_paper(imdl, command):
-    option = [] if command == "replace" else ["--paper"]
-    assert mistaken(imdl, command, *option, "mantra") == (
-        "imdl: There is no paper 'mantra' here. Choose from mantranet, pscc_net, uen.\n"
+PAPERS = "mantranet, pscc_net, uen"
+
+
+@pytest.mark.parametrize(
+    ("command", "known"),
+    [
+        ("train --paper", f"{PAPERS}, blind"),
+        ("forge --paper", f"{PAPERS}, blind"),
+        ("render --paper", PAPERS),
+        ("claims --paper", PAPERS),
+        ("replace", f"{PAPERS}, blind"),
+    ],
+)
+def test_wrong_paper(imdl, command, known):
+    assert mistaken(imdl, *command.split(), "mantra") == (
+        f"imdl: There is no paper 'mantra' here. Choose from {known}.\n"
     )
 
 

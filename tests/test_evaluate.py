@@ -1,19 +1,31 @@
 """Scores of runs: rows and columns, against slow loops and fake networks with known answers."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import oracles
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 from torch import nn
 
-from imdl_lib import evaluate, jobs, manipulations, metrics, standins, traces, train
+from imdl_lib import (
+    evaluate,
+    experiments,
+    jobs,
+    manipulations,
+    metrics,
+    standins,
+    traces,
+    train,
+)
 from imdl_lib.batch import Prediction
 from imdl_lib.errors import DataError
 from imdl_lib.evaluate import Sample
+from imdl_lib.forge import forge
 from imdl_lib.jobs import Job
 from imdl_lib.registry import Run
 
@@ -440,3 +452,44 @@ def test_samples_of_a_real_set(workplace, tiny, monkeypatch):
 )
 def test_few_samples_of_a_real_set_are_spread_over_it(count, chosen):
     assert "".join(evaluate._spread("abcdefgh", count)) == chosen
+
+
+def test_a_run_stores_the_columns_that_it_names(workplace, tiny):
+    wanted = ("pixel_auc", "mean_of_map")
+    for columns in (wanted, ()):
+        run = Run("blind/centre", "blind.centre", {}, (), ("four_kinds/splice",), columns=columns)
+        one = job(replace(run, version=len(columns)), tiny)
+        evaluate.rebuild(one, progress=False)
+        found = list(pd.read_csv(one.folder / "per_image.csv"))
+        if columns:
+            assert found == ["set", "image", "kind", "forged_share", *wanted]
+            auc = pd.read_csv(one.folder / "per_image.csv")["pixel_auc"]
+        assert {"pixel_f1_at_half", "p99_of_map"} <= set(found) or columns
+        assert pd.read_csv(one.folder / "per_image.csv")["pixel_auc"].equals(auc)
+
+
+def test_a_quick_run_is_scored_on_its_quick_tests(workplace, tiny):
+    tests = ("four_kinds/splice", "four_kinds/removal")
+    run = Run("blind/centre", "blind.centre", {}, (), tests, quick_tests=tests[1:])
+    for profile, wanted in ((tiny, tests), (replace(tiny, name="quick"), tests[1:])):
+        one = job(run, profile)
+        evaluate.rebuild(one, progress=False)
+        assert tuple(jobs.read_record(one)["sets"]) == wanted
+
+
+def test_the_mean_mask_is_that_of_its_training_images(workplace, tiny):
+    run = replace(experiments.run("blind/mean-mask"), tests=("four_kinds/splice",), columns=())
+    sizes = replace(tiny, size_px=32)
+    one = jobs.Job(run, sizes, 0, {run.id: run})
+    assert evaluate.rebuild(one, progress=False)
+    regions = np.array(forge(one.recipe("train")).regions) > 0
+    expected = regions.mean(0).reshape(16, 2, 16, 2).mean((1, 3))
+    stored = safetensors.torch.load_file(one.released)["prob"][0, 0].float().numpy()
+    assert stored == pytest.approx(expected, abs=1e-3)
+    record = jobs.read_record(one)
+    assert record["samples"] == len(regions) and "history" not in record
+    names = {path.name for path in one.folder.iterdir()}
+    assert names == {"run.json", "per_image.csv", "pooled.csv", "weights.safetensors"}
+    assert not evaluate.rebuild(one, progress=False)
+    shutil.rmtree(workplace / "cache/runs")
+    assert not evaluate.rebuild(one, progress=False)

@@ -70,7 +70,9 @@ def test_wrong_stage(tiny):
     assert str(error.value) == (
         "Run mantranet/run is of stage 'mantranet.trace', which does not exist. Choose from "
         "mantranet.imc, mantranet, pscc_net, uen.vanilla, uen.pscc_net, baseline.ela, "
-        "baseline.noi1, baseline.cfa1."
+        "baseline.noi1, baseline.cfa1, blind.centre, blind.deviation, blind.inverse-deviation, "
+        "blind.high-pass, blind.inverse-high-pass, blind.saliency, blind.features, "
+        "blind.mean-mask."
     )
 
 

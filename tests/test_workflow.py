@@ -35,6 +35,7 @@ EXPERIMENTS = """
 from types import SimpleNamespace as Run
 
 PAPERS = {"mantranet": None}
+OWNERS = ("mantranet",)
 RUNS = (
     Run(id="mantranet/a", paper="mantranet", init_from="mantranet/b"),
     Run(id="mantranet/b", paper="mantranet", init_from=None),

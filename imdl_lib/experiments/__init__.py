@@ -12,12 +12,14 @@ import pandas as pd
 
 from .. import datasets, files, paths, profiles, resampling, tables
 from ..errors import DataError, RegistryError
-from ..registry import Claim, Figure, Run, Source, Table, Verdict, identity
-from . import mantranet, pscc_net, uen
+from ..registry import BEST_BLIND, BLIND, Claim, Figure, Run, Source, Table, Verdict, identity
+from . import blind, mantranet, pscc_net, uen
 
 PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net, "uen": uen}
 
-RUNS: tuple[Run, ...] = tuple(run for paper in PAPERS.values() for run in paper.RUNS)
+OWNERS = (*PAPERS, blind.ROOM)  # whose runs there are: blind controls are of no paper
+
+RUNS: tuple[Run, ...] = tuple(run for room in (*PAPERS.values(), blind) for run in room.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
 FIGURES: tuple[Figure, ...] = tuple(item for paper in PAPERS.values() for item in paper.FIGURES)
 CLAIMS: tuple[Claim, ...] = tuple(claim for paper in PAPERS.values() for claim in paper.CLAIMS)
@@ -308,7 +310,9 @@ def needs(chosen: Table | Figure) -> tuple[str, ...]:
     """Runs that an item is made of."""
     if isinstance(chosen, Figure):
         return chosen.needs
-    return tuple(sorted({s.run for cell in chosen.cells for s in cell.sources}))
+    runs = {source.run for cell in chosen.cells for source in cell.sources}
+    controls = BLIND if BEST_BLIND in runs else ()
+    return tuple(sorted({*runs, *controls} - {BEST_BLIND}))
 
 
 def current(chosen: Table | Figure, profile: str) -> bool:
