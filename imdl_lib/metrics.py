@@ -36,7 +36,7 @@ from .roc import Maps, Masks, ScoreCounts
 CALIBRATION_BINS = 10
 TOLERANCE_PX = 3  # how far a predicted border may lie from a true one, along rows and columns
 PerImage = Float[Tensor, " B"]
-Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]
+Scores = Float[np.ndarray, " N"]  # image scores in [0, 1]; a column or a list will do
 Labels = Bool[np.ndarray, " N"]  # True = manipulated image
 
 
@@ -154,10 +154,11 @@ def calibration_error_per_image(prob: Maps, mask: Masks) -> PerImage:
     tensor([0.4000])
     """
     roc.validate_maps(prob, mask, None)
-    bins = (prob * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1).flatten(1)
-    gap = (prob - mask.float()).flatten(1)
-    sums = torch.zeros(len(prob), CALIBRATION_BINS, device=prob.device).scatter_add_(1, bins, gap)
-    return sums.abs().sum(1) / gap.shape[1]
+    score = _exact(prob)
+    bins = (score * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1).flatten(1)
+    gap = (score - mask.to(score.dtype)).flatten(1)
+    sums = gap.new_zeros(len(gap), CALIBRATION_BINS).scatter_add_(1, bins, gap)
+    return (sums.abs().sum(1) / gap.shape[1]).float()
 
 
 # Pixels, pooled over a data set
@@ -206,7 +207,7 @@ def image_auc(score: Scores, label: Labels) -> float:
 
 def image_f1_at_half(score: Scores, label: Labels) -> float:
     """F1 of the manipulated images at threshold 0.5; NaN if none is, or is called, manipulated."""
-    roc.validate_images(score, label)
+    score, label = roc.validated_images(score, label)
     called = score > 0.5
     return roc.ratio(2 * (called & label).sum(), called.sum() + label.sum())
 
@@ -223,13 +224,13 @@ def image_f1_at_eer(score: Scores, label: Labels) -> float:
 
 def image_sensitivity_at_half(score: Scores, label: Labels) -> float:
     """Share of the manipulated images that score above 0.5; NaN if there are none."""
-    roc.validate_images(score, label)
+    score, label = roc.validated_images(score, label)
     return roc.ratio((score[label] > 0.5).sum(), label.sum())
 
 
 def image_specificity_at_half(score: Scores, label: Labels) -> float:
     """Share of the authentic images that score at most 0.5; NaN if there are none."""
-    roc.validate_images(score, label)
+    score, label = roc.validated_images(score, label)
     return roc.ratio((score[~label] <= 0.5).sum(), (~label).sum())
 
 
@@ -280,6 +281,7 @@ def ignore_border(mask: Masks, radius_px: int) -> Masks:
     >>> ignore_border(torch.tensor([[[[True, True, False, False]]]]), 1)
     tensor([[[[ True, False, False,  True]]]])
     """
+    roc.validate_mask(mask)
     return ~_near(torch.cat([mask, ~mask], 1), radius_px).all(1, keepdim=True)
 
 
@@ -289,7 +291,8 @@ def highest(prob: Maps, mask: Masks) -> Masks:
     >>> highest(torch.tensor([[[[0.2, 0.4, 0.3]]]]), torch.tensor([[[[True, True, False]]]]))
     tensor([[[[False,  True,  True]]]])
     """
-    ranks = prob.flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1)
+    roc.validate_maps(prob, mask, None)
+    ranks = _exact(prob).flatten(1).argsort(dim=1, descending=True, stable=True).argsort(1)
     return (ranks < mask.flatten(1).sum(1, keepdim=True)).view_as(mask)
 
 
@@ -324,11 +327,15 @@ def _boundary_f1(called: Masks, mask: Masks, tolerance_px: int) -> PerImage:
     return f1.where(hit > 0, 0.0).where(n_ours + n_true > 0, math.nan)
 
 
+def _exact(prob: Tensor) -> Tensor:
+    """Scores in float32, or in float64 where they are."""
+    return prob if prob.dtype == torch.float64 else prob.float()
+
+
 def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None) -> Tensor:
     """``ratio`` of the positives and negatives at each distinct score, image by image."""
     roc.validate_maps(prob, mask, valid)
-    scores = prob.detach() if prob.dtype == torch.float64 else prob.detach().float()
-    values = []
+    scores, values = _exact(prob.detach()), []
     for index in range(len(scores)):
         keep = ... if valid is None else valid[index]
         score, truth = scores[index][keep].flatten(), mask[index][keep].flatten()
@@ -337,8 +344,7 @@ def _per_image(ratio: Callable, prob: Tensor, mask: Tensor, valid: Tensor | None
 
 
 def _image_counts(score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    roc.validate_images(score, label)
-    return roc.count_scores(score.astype(np.float64), label)
+    return roc.count_scores(*roc.validated_images(score, label))
 
 
 def _negate(prob: Tensor, which: Tensor) -> Tensor:

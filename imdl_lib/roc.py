@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64
 from torch import Tensor
 
 from .errors import ShapeError
@@ -29,8 +29,19 @@ _CHUNK = 1 << 19  # pixels whose intermediate results stay in a processor's cach
 # Validate
 
 
-def validate_maps(prob: Tensor, mask: Tensor, valid: Tensor | None) -> None:
-    """Raise ShapeError unless mask and valid are bool like prob, and prob lies in [0, 1]."""
+def validate_maps(prob: object, mask: object, valid: object) -> None:
+    """Raise ShapeError unless all are (B, 1, H, W), mask and valid bool, and prob in [0, 1].
+
+    Of ``prob`` only what is valid has to be; ``valid`` is None where everything is.
+    """
+    for name, tensor in (("score map", prob), ("mask", mask), ("valid map", valid)):
+        if tensor is not None or name != "valid map":
+            _validate_axes(name, tensor)
+    if not prob.is_floating_point():
+        raise ShapeError(
+            f"The score map holds {prob.dtype}. Expected floats in [0, 1]. "
+            "Convert it with .float()."
+        )
     for name, tensor in (("mask", mask), ("valid map", valid)):
         if tensor is not None and (tensor.dtype != torch.bool or tensor.shape != prob.shape):
             raise ShapeError(
@@ -38,12 +49,55 @@ def validate_maps(prob: Tensor, mask: Tensor, valid: Tensor | None) -> None:
                 f"{tuple(prob.shape)}. Expected torch.bool of the same shape. Resize the scores "
                 "to the mask, or threshold the mask."
             )
-    if prob.numel():
-        _validate_range(*prob.aminmax())
+    counted = prob if valid is None else prob[valid]
+    if counted.numel():
+        _validate_range(*counted.aminmax())
 
 
-def validate_images(score: np.ndarray, label: np.ndarray) -> None:
-    """Raise ShapeError unless label is bool like score, and score lies in [0, 1]."""
+def validate_mask(mask: object) -> None:
+    """Raise ShapeError unless ``mask`` is bool (B, 1, H, W)."""
+    _validate_axes("mask", mask)
+    if mask.dtype != torch.bool:
+        raise ShapeError(
+            f"The mask holds {mask.dtype}. Expected torch.bool, True = manipulated. Threshold it."
+        )
+
+
+def _validate_axes(name: str, tensor: object) -> None:
+    """One map of H x W would otherwise be taken for H images of one row."""
+    if not isinstance(tensor, Tensor):
+        kind = f"{type(tensor).__module__.partition('.')[0]}.{type(tensor).__name__}"
+        raise ShapeError(
+            f"The {name} is a {kind}. Expected a torch tensor of the shape (B, 1, H, W). "
+            "Convert it, for example with torch.from_numpy."
+        )
+    if tensor.ndim != 4 or tensor.shape[1] != 1:
+        raise ShapeError(
+            f"The {name} has the shape {tuple(tensor.shape)}. Expected (B, 1, H, W): images, one "
+            "channel, rows, columns. Give a single one of H x W as tensor[None, None]."
+        )
+
+
+def validated_images(
+    score: object, label: object
+) -> tuple[Float64[np.ndarray, " N"], Bool[np.ndarray, " N"]]:
+    """Scores and labels of images as arrays, from anything that NumPy makes an array of.
+
+    Raises:
+        ShapeError: they are not one score in [0, 1] and one bool an image.
+    """
+    try:
+        score, label = np.asarray(score, np.float64), np.asarray(label)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ShapeError(
+            f"The scores or labels are no arrays of numbers ({error}). Expected one score in "
+            "[0, 1] and one bool for each image. Convert them with numpy.asarray."
+        ) from error
+    if score.ndim != 1:
+        raise ShapeError(
+            f"The scores have the shape {score.shape}. Expected (N,): one score for each image. "
+            "Flatten them."
+        )
     if score.shape != label.shape or label.dtype != np.bool_:
         raise ShapeError(
             f"The labels are {label.dtype} {label.shape} but the scores are {score.shape}. "
@@ -51,6 +105,7 @@ def validate_images(score: np.ndarray, label: np.ndarray) -> None:
         )
     if len(score):
         _validate_range(score.min(), score.max())
+    return score, label
 
 
 def _validate_range(low: float | Tensor, high: float | Tensor) -> None:

@@ -1,6 +1,8 @@
 """Metrics against slow forms and scikit-learn, and their undefined cases."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import oracles
@@ -369,6 +371,66 @@ def test_every_metric_validates():
     for metric, arguments in calls:
         with pytest.raises(ShapeError, match=r"The scores range from -0\.1 to 0\.9"):
             metric(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_scores_of_every_float_type(maps, dtype):
+    """Each metric of scores that the type holds exactly is that of the same scores in float32."""
+    prob, mask, _ = maps
+    prob = (prob * 64).round() / 64
+    every = (*PER_IMAGE, *BOUNDARY, metrics.calibration_error_per_image)
+    for metric in (*every, metrics.negate_when_mostly_forged, metrics.highest):
+        found, expected = (metric(scores, mask) for scores in (prob.to(dtype), prob))
+        assert torch.equal(found.float(), expected.float()), metric.__name__
+    counts = [counts_of(scores, mask).positive.tolist() for scores in (prob.to(dtype), prob)]
+    assert counts[0] == counts[1]
+
+
+def test_what_is_not_valid_never_matters(maps):
+    prob, mask, valid = maps
+    odd = prob.where(valid, math.nan)
+    turned = mask ^ ~valid
+    for metric in PER_IMAGE:
+        assert torch.equal(metric(odd, turned, valid), metric(prob, mask, valid)), metric.__name__
+    counts = [counts_of(*pair, valid) for pair in ((odd, turned), (prob, mask))]
+    assert np.array_equal(counts[0].positive, counts[1].positive)
+    at_eer = [
+        metrics.pixel_f1_at_set_eer(*pair, counts[0], valid) for pair in ((odd, turned), maps[:2])
+    ]
+    assert torch.equal(*at_eer)
+    for negate in (metrics.negate_when_mostly_forged, metrics.negate_when_better):
+        found = [negate(*pair, valid)[valid] for pair in ((odd, turned), (prob, mask))]
+        assert torch.equal(*found), negate.__name__
+
+
+WITHOUT_TYPE_CHECKS = """
+import numpy as np, pandas as pd, torch
+from imdl_lib import metrics
+from imdl_lib.errors import ShapeError
+one = torch.rand(64, 64)
+rows = pd.DataFrame({"score": [0.9, 0.4, 0.4], "share": [0.2, 0.1, 0.0]})
+for name in metrics.__dict__:
+    if name.startswith(("pixel_", "boundary_", "calibration_", "negate_", "highest", "ignore_")):
+        if not name.endswith(("_pooled", "_per_set")):
+            counts = (metrics.ScoreCounts(),) if name.endswith("_eer") else ()
+            for maps in ((one, one > 0.5), (one[None].numpy(), one[None].numpy() > 0.5)):
+                maps = (maps[1], 1) if name == "ignore_border" else maps
+                try:
+                    getattr(metrics, name)(*maps, *counts)
+                except ShapeError:
+                    continue
+                print(name)
+    if name.startswith("image_"):
+        columns = getattr(metrics, name)(rows.score, rows.share > 0)
+        assert columns == getattr(metrics, name)(rows.score.to_numpy(), (rows.share > 0).to_numpy())
+"""
+
+
+def test_every_metric_refuses_maps_without_axes_and_takes_columns_of_tables():
+    """In a process of its own: here the tests' own type checks would come first."""
+    command = [sys.executable, "-c", WITHOUT_TYPE_CHECKS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_calibration_error_by_hand():

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -137,17 +138,79 @@ def test_message_for_scores_out_of_range(bad, low, high):
         f"The scores range from {low} to {high}. Expected [0, 1] without NaN. "
         "Apply a sigmoid to logits, or scale the map."
     )
-    assert message(roc.validate_images, score, label) == expected
+    assert message(roc.validated_images, score, label) == expected
     maps = [torch.from_numpy(part).view(1, 1, 1, 2) for part in (score, label)]
     assert message(roc.validate_maps, *maps, None) == expected
 
 
 def test_message_for_labels_of_another_length_or_type():
-    assert message(roc.validate_images, np.array([0.1, 0.9]), np.array([True])) == (
+    assert message(roc.validated_images, np.array([0.1, 0.9]), np.array([True])) == (
         "The labels are bool (1,) but the scores are (2,). Expected bool of the same shape, "
         "True = manipulated. Give one label per score."
     )
-    assert message(roc.validate_images, np.array([0.1]), np.array([1])) == (
+    assert message(roc.validated_images, np.array([0.1]), np.array([1])) == (
         "The labels are int64 (1,) but the scores are (1,). Expected bool of the same shape, "
         "True = manipulated. Give one label per score."
+    )
+
+
+def test_message_for_a_map_without_axes_of_images_and_channels():
+    """64 rows of one map are not 64 images."""
+    prob = torch.rand(64, 64)
+    said = (
+        "has the shape {}. Expected (B, 1, H, W): images, one channel, rows, columns. "
+        "Give a single one of H x W as tensor[None, None]."
+    )
+    for shape in ((64, 64), (1, 64, 64), (2, 3, 8, 8), (1, 1, 2, 2, 2)):
+        prob = torch.rand(shape)
+        expected = f"The score map {said.format(shape)}"
+        assert message(roc.validate_maps, prob, prob > 2, None) == expected
+        assert message(roc.validate_mask, prob > 2) == f"The mask {said.format(shape)}"
+    prob = torch.rand(1, 1, 4, 4)
+    assert (
+        message(roc.validate_maps, prob, prob[0] > 2, None) == f"The mask {said.format((1, 4, 4))}"
+    )
+
+
+def test_message_for_maps_that_are_no_tensors_of_floats():
+    prob = torch.rand(1, 1, 1, 2)
+    end = "Expected a torch tensor of the shape (B, 1, H, W). Convert it, for example with "
+    for value, kind in ((prob.numpy(), "numpy.ndarray"), ([[0.5]], "builtins.list")):
+        assert message(roc.validate_maps, value, prob > 2, None) == (
+            f"The score map is a {kind}. {end}torch.from_numpy."
+        )
+    assert message(roc.validate_maps, prob, prob.numpy() > 2, None).startswith("The mask is a num")
+    assert message(roc.validate_maps, prob.long(), prob > 2, None) == (
+        "The score map holds torch.int64. Expected floats in [0, 1]. Convert it with .float()."
+    )
+    assert message(roc.validate_mask, prob) == (
+        "The mask holds torch.float32. Expected torch.bool, True = manipulated. Threshold it."
+    )
+
+
+@pytest.mark.parametrize("outside", [math.nan, -3.0, math.inf])
+def test_scores_that_are_not_valid_may_be_anything(outside):
+    prob = torch.tensor([[[[0.3, outside]]]])
+    roc.validate_maps(prob, prob > 2, torch.tensor([[[[True, False]]]]))
+    with pytest.raises(ShapeError):
+        roc.validate_maps(prob, prob > 2, torch.tensor([[[[False, True]]]]))
+
+
+def test_scores_of_images_from_whatever_numpy_reads():
+    truth = [True, False, True]
+    frame = pd.DataFrame({"score": [0.25, 0.5, 0.75], "forged": truth}, index=[7, 8, 9])
+    for score in (frame.score, [0.25, 0.5, 0.75], torch.tensor([0.25, 0.5, 0.75]).half()):
+        for label in (frame.forged, truth, torch.tensor(truth)):
+            found = roc.validated_images(score, label)
+            assert [values.tolist() for values in found] == [[0.25, 0.5, 0.75], truth]
+
+
+def test_message_for_scores_that_are_no_list_of_numbers():
+    assert message(roc.validated_images, ["high"], [True]) == (
+        "The scores or labels are no arrays of numbers (could not convert string to float: "
+        "'high'). Expected one score in [0, 1] and one bool for each image. Convert them with "
+        "numpy.asarray."
+    )
+    assert message(roc.validated_images, np.full((2, 1), 0.5), np.full((2, 1), True)) == (
+        "The scores have the shape (2, 1). Expected (N,): one score for each image. Flatten them."
     )
