@@ -23,6 +23,7 @@ module only ever needs those before it::
     roc, metrics           counting over scores; every name carries its protocol
     speed                  times and operations of whole networks, side by side
     profiles, registry     how much of everything; what a run, table, figure, claim is
+    validation             whether a network has learned
     jobs, train            a run's network, files and weights; one loop
     traces, responses      one row per image: of trace extractors, of correlation modules
     uncertainty, scales    the same of maps that say how unsure a network is; of coarser masks

@@ -14,7 +14,18 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from . import baselines, crops, files, kinds, manipulations, paths, speed, splits, standins
+from . import (
+    baselines,
+    crops,
+    files,
+    kinds,
+    manipulations,
+    paths,
+    speed,
+    splits,
+    standins,
+    validation,
+)
 from .baselines import blind, cfa1, ela, noi1
 from .batch import Batch
 from .errors import RegistryError, WeightsError
@@ -40,6 +51,9 @@ class Stage:
     facts: Callable[[nn.Module, "Job"], dict[str, Any]] = lambda full, job: {}  # see `facts`
     learned: Callable[[nn.Module], dict[str, Any]] = lambda trained: {}  # of weights that are kept
     fit: Callable[[Any, np.ndarray], None] | None = None  # in place of steps: from all masks
+    columns: Callable[[Any, Batch], dict[str, Tensor]] = validation.localized  # of each image
+    measure: Callable[[Mapping[str, Any]], str] = lambda config: "pixel_auc"  # see `validation`
+    classes: Callable[[Mapping[str, Any]], int] = lambda config: 0  # of a classifier
 
 
 def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
@@ -48,6 +62,12 @@ def _imc_facts(full: mantranet.ImcModel, job: "Job") -> dict[str, Any]:
         "conv_layers": full.conv_layers,
         "receptive_field_px": full.receptive_field_px,
     }
+
+
+def _imc_columns(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    level = manipulations.CLASSES.index(logits.shape[1])
+    classes = torch.tensor(manipulations.HIERARCHY[level]).to(batch.operation.device)
+    return validation.classified(mantranet.imc_probabilities(logits), classes[batch.operation])
 
 
 def _pscc_net_facts(full: pscc_net.Model, job: "Job") -> dict[str, Any]:
@@ -178,6 +198,9 @@ STAGES: dict[str, Stage] = {
         lambda c, px: mantranet.ImcModel(mantranet.Config(**c)),
         lambda c: mantranet.imc_loss,
         _imc_facts,
+        columns=_imc_columns,
+        measure=lambda c: "top_1",
+        classes=lambda c: manipulations.CLASSES[mantranet.Config(**c).level],
     ),
     "mantranet": Stage(
         lambda c, px: mantranet.Model(mantranet.Config(**c)),
@@ -190,6 +213,7 @@ STAGES: dict[str, Stage] = {
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
         _pscc_net_facts,
         _alphas,
+        measure=lambda c: "image_auc" if c.get("supervised") == () else "pixel_auc",
     ),
     "uen.vanilla": _guided(lambda width, px: uen.Vanilla(width)),
     "uen.pscc_net": _guided(
@@ -376,7 +400,7 @@ def _learned(job: Job) -> dict[str, Any]:
 def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:
     if history:  # what is fitted in one step has none
         with files.whole(job.folder / "history.csv") as temporary, temporary.open("w") as handle:
-            writer = csv.DictWriter(handle, ["samples", "train_loss", "valid_loss"])
+            writer = csv.DictWriter(handle, list(history[0]))
             writer.writeheader()
             writer.writerows({k: round(v, 4) for k, v in row.items()} for row in history)
     if job.run.keep:

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import datasets, files
+from . import datasets, files, validation
 from .batch import Batch
 from .errors import DataError, ImdlError, RegistryError
 from .forge import ForgedSet, forge
@@ -144,7 +144,9 @@ class _Loop:
         self.model, self.optimizer = self.fabric.setup(model, optimizer)
         self.steps = max(1, job.run.samples(job.profile) // job.profile.batch)
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "history": [], "best": None}
-        self.loss = STAGES[job.run.stage].loss(job.run.config)
+        self.stage = STAGES[job.run.stage]
+        self.loss = self.stage.loss(job.run.config)
+        self.measure = self.stage.measure(job.run.config)
         self.emptied = emptied(len(train_set), job.run.label_noise, job.seed)
 
     def run(self, progress: bool) -> None:
@@ -180,16 +182,17 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        value = self._loss_of(batch)
+        value = self._judged(batch)[1]
         self.fabric.backward(value)
         self.optimizer.step()
         self.state["step"] += 1
         return float(value.detach())
 
-    def _loss_of(self, batch: Batch) -> Tensor:
+    def _judged(self, batch: Batch) -> tuple[Any, Tensor]:
+        """What the network says of a batch, and the loss of that."""
         batch = batch.to(self.fabric.device)
-        image = batch.image.to(memory_format=torch.channels_last)
-        return sum(self.loss(self.model(image), batch).values())
+        said = self.model(batch.image.to(memory_format=torch.channels_last))
+        return said, sum(self.loss(said, batch).values())
 
     def _rate(self) -> float:
         base = self.job.profile.learning_rate
@@ -201,11 +204,30 @@ class _Loop:
 
     def _validate(self, train_loss: float) -> None:
         self.model.eval()
+        losses, parts = [], []
         with torch.no_grad():
-            size = self.job.profile.batch
-            steps = max(1, len(self.valid_set) // size)
-            losses = [float(self._loss_of(b)) for b in batches(self.valid_set, size, 0, 0, steps)]
+            for batch in self._valid_batches():
+                said, loss = self._judged(batch)
+                losses.append(float(loss))
+                parts.append(self.stage.columns(said, batch))
         valid_loss = float(np.mean(losses))
+        self._require_finite(valid_loss)
+        columns = validation.joined(parts)
+        row = {"samples": self.state["step"] * self.job.profile.batch}
+        row |= {"train_loss": train_loss, "valid_loss": valid_loss}
+        row |= {f"valid_{self.measure}": validation.value(self.measure, columns)}
+        self.state["history"].append(row)
+        if valid_loss <= min(row["valid_loss"] for row in self.state["history"]):
+            state = self.model.module.state_dict()
+            self.state["best"] = {name: t.detach().cpu().clone() for name, t in state.items()}
+            self.state["columns"] = {name: torch.from_numpy(v) for name, v in columns.items()}
+
+    def _valid_batches(self) -> Iterator[Batch]:
+        """The validation images, the same ones in the same order each time."""
+        size = self.job.profile.batch
+        return batches(self.valid_set, size, 0, 0, max(1, len(self.valid_set) // size))
+
+    def _require_finite(self, valid_loss: float) -> None:
         if not math.isfinite(valid_loss):
             self.job.cached(".ckpt").unlink(missing_ok=True)
             raise ImdlError(
@@ -213,12 +235,12 @@ class _Loop:
                 f"{self.state['step']} steps. Its weights are spoilt. "
                 "Lower the learning rate; the run starts again when called."
             )
-        samples = self.state["step"] * self.job.profile.batch
-        row = {"samples": samples, "train_loss": train_loss, "valid_loss": valid_loss}
-        self.state["history"].append(row)
-        if valid_loss <= min(row["valid_loss"] for row in self.state["history"]):
-            state = self.model.module.state_dict()
-            self.state["best"] = {name: t.detach().cpu().clone() for name, t in state.items()}
+
+    def _learned(self) -> dict[str, Any]:
+        """Whether the network has learned, at its chosen checkpoint."""
+        columns = {name: values.numpy() for name, values in self.state["columns"].items()}
+        classes = self.stage.classes(self.job.run.config)
+        return validation.learned(self.measure, columns, self._valid_batches(), classes)
 
     def _save(self) -> None:
         everything = {
@@ -254,6 +276,7 @@ class _Loop:
             "train_seconds": round(self.state["seconds"], 1),
             "precision": self.precision,
             "device": str(self.fabric.device),
+            **self._learned(),
             "history": self.state["history"],
         }
         _leave(self.job, self.state["best"], record)

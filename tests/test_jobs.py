@@ -104,7 +104,7 @@ def test_records(workplace, tiny):
     assert {"train_seconds", "device", "environment", "parameters"} <= record.keys()
     assert record["paper_parameters"] > record["parameters"]
     lines = (one.folder / "history.csv").read_text().splitlines()
-    assert lines[0] == "samples,train_loss,valid_loss" and len(lines) == 9
+    assert lines[0] == "samples,train_loss,valid_loss,valid_top_1" and len(lines) == 9
     assert [path.name for path in sorted(one.folder.iterdir())] == ["history.csv", "run.json"]
     assert jobs.read_record(one) == record
 

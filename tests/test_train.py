@@ -395,13 +395,13 @@ def test_a_run_with_noisy_labels_is_told_empty_masks(workplace, tiny, monkeypatc
     """Training sees no forged pixel where all labels are emptied; validation sees them."""
     noisy = replace(RUN, id="mantranet/noisy", label_noise=1.0)
     told = []
-    real = train._Loop._loss_of
+    real = train._Loop._judged
 
     def noted(loop, batch):
         told.append((loop.model.training, bool(batch.mask.any())))
         return real(loop, batch)
 
-    monkeypatch.setattr(train._Loop, "_loss_of", noted)
+    monkeypatch.setattr(train._Loop, "_judged", noted)
     train.train(job(noisy, tiny), progress=False)
     assert {any_forged for training, any_forged in told if training} == {False}
     assert {any_forged for training, any_forged in told if not training} == {True}
