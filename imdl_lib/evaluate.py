@@ -44,7 +44,7 @@ PIXEL_METRICS = {
     ),
     "pixel_f1_at_half": metrics.pixel_f1_at_half,
     "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image,
-    "pixel_fpr_at_half_recall": metrics.pixel_fpr_at_half_recall,
+    "fpr_at_half_recall": metrics.pixel_fpr_at_half_recall,
     "boundary_f1_at_half": metrics.boundary_f1_at_half,
     "boundary_f1_at_forged_area": metrics.boundary_f1_at_forged_area,
 }

@@ -34,7 +34,7 @@ MASK_COLUMNS = {
     "pixel_auc_negated",
     "pixel_f1_at_half",
     "pixel_f1_best_per_image",
-    "pixel_fpr_at_half_recall",
+    "fpr_at_half_recall",
     "boundary_f1_at_half",
     "boundary_f1_at_forged_area",
     "image",
@@ -95,7 +95,7 @@ def test_rows_of_masks(photos):
         assert row["forged_share"] == pytest.approx(truth.mean())
         assert row["score"] == pytest.approx(score.mean(), abs=1e-3)
         if not truth.any():
-            per_pixel = [name for name in row if name.startswith(("pixel_", "boundary_"))]
+            per_pixel = [name for name in row if name.startswith(("pixel_", "boundary_", "fpr_"))]
             assert all(np.isnan(row[name]) for name in per_pixel)
             continue
         assert row["pixel_auc"] == pytest.approx(oracles.auc_by_pairs(score, truth), abs=1e-3)
