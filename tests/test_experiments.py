@@ -49,9 +49,10 @@ def sources() -> set:
 
 
 def scored(source: Source) -> bool:
-    """Whether the source's run is scored on its set, or on one below it."""
+    """Whether the source's run is scored on its set, on one below it, or on all of a real set."""
     tests = pd.Series(experiments.RUN_BY_ID[source.run].tests)
-    return bool(tables.in_set(tests, source.set).any())
+    whole = source.set.removesuffix("/forged")
+    return bool(tables.in_set(tests, source.set).any() or (tests == whole).any())
 
 
 def test_ids_are_unique():
@@ -431,7 +432,7 @@ def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatc
         scores = source.column in resampling.SCORES
         return resampling.Sample(table, pd.Series(images, images), forged if scores else None)
 
-    for module in (resampling, mantranet):
+    for module in (resampling, mantranet, pscc_net):
         monkeypatch.setattr(module, "values", values)
     monkeypatch.setattr(tables, "best_blind", lambda profile, set, column: None)
     with suppress(verdicts.Missing, claims.Undecidable):  # what is no row is not there

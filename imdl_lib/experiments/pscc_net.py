@@ -31,7 +31,7 @@ from ..claims import (
 )
 from ..realsets import AUTHENTIC
 from ..registry import Run, Source, run_id
-from ..resampling import Drawn, drawn, host_weights, values
+from ..resampling import Drawn, Missing, drawn, host_weights, values
 from ..standins import DEGRADATIONS
 from ..tables import Settings, Sources
 from ..verdicts import CHANCE_AUC, FAILED, HELD, OPEN
@@ -689,11 +689,9 @@ def _gated(forged: float) -> Judge:
     def statistic(profile: str) -> tuple[Drawn, str]:
         share, kept, whole = _let_through(profile, score, f1, forged)
         margin = kept - share * whole
-        times = tables.records(profile, score.run)[0]
+        alone = _detection_shares(profile)
         spared = ", ".join(
-            f"{(1 - share[0]) * (1 - times[f'detection_share_{size}']):.0%} of the time at {size}"
-            for size in ("256px", "1080p")
-            if f"detection_share_{size}" in times
+            f"{(1 - share[0]) * (1 - alone[size]):.0%} of the time at {size}" for size in alone
         )
         said = (
             f"{forged:.0%} forged: {share[0]:.0%} of images pass and keep {kept[0]:.1f} of "
@@ -702,6 +700,18 @@ def _gated(forged: float) -> Judge:
         return Drawn(margin[0], margin[1:], len(values(profile, f1).table)), said
 
     return resampled(statistic, score, f1)
+
+
+TIMED = ("256px", "1080p")  # sizes at which the score alone is timed
+
+
+def _detection_shares(profile: str) -> dict[str, float]:
+    sources = {n: Source(_OWN_RECORD, "run", f"detection_share_{n}", 1.0) for n in TIMED}
+    found = {size: tables.per_seed(profile, source) for size, source in sources.items()}
+    for size, values_of in found.items():
+        if not np.isfinite(values_of).any():
+            raise Missing(sources[size])
+    return {size: float(values_of[0]) for size, values_of in found.items()}
 
 
 def _let_through(
@@ -941,7 +951,7 @@ JUDGES: dict[str, Judge] = {
         *map(_gated, (0.1, 0.5, 0.9)),
         *(
             recorded(partial(_worth, size), f"detection_share_{size}", _OWN_RECORD)
-            for size in ("256px", "1080p")
+            for size in TIMED
         ),
     ),
     "C17": higher(

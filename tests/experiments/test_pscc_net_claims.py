@@ -10,6 +10,7 @@ from imdl_lib.experiments import pscc_net
 from imdl_lib.resampling import DRAWS, Drawn
 from imdl_lib.verdicts import FAILED, HELD, OPEN, outcomes
 
+TIMES = {"detection_share_256px": 0.6, "detection_share_1080p": 0.9}
 RELEASED, THEIRS = "pscc_net/released", "mantranet/released"
 
 
@@ -174,20 +175,20 @@ def test_a_gate_must_keep_more_than_one_by_lot(store, tiny):
     """A perfect score keeps all F1; a random one keeps what it lets through."""
     gate = pscc_net._gated(0.5)
     for knows, outcome in ((1.0, HELD), (0.0, OPEN)):
-        store("tiny", RELEASED, detected(knows), detection_share_256px=0.6)
+        store("tiny", RELEASED, detected(knows), **TIMES)
         assert comes_to(gate) == [outcome]
-    store("tiny", RELEASED, detected(1.0), detection_share_256px=0.6)
+    store("tiny", RELEASED, detected(1.0), **TIMES)
     (comparison,) = gate.rule("tiny", experiments.RUN_BY_ID)
     assert comparison.said == (
         "50% forged: 50% of images pass and keep 50.0 of 50.0 points of F1, by lot 25.0; "
-        "spared: 20% of the time at 256px"
+        "spared: 20% of the time at 256px, 5% of the time at 1080p"
     )
-    store("tiny", RELEASED, detected(1.0) | {"score": 1 - detected(1.0)["score"]})
+    store("tiny", RELEASED, detected(1.0) | {"score": 1 - detected(1.0)["score"]}, **TIMES)
     assert comes_to(gate) == [FAILED]
 
 
 def test_a_gate_of_a_network_that_marks_nothing_decides_nothing(store, tiny):
-    store("tiny", RELEASED, detected(1.0, f1=0.0))
+    store("tiny", RELEASED, detected(1.0, f1=0.0), **TIMES)
     assert comes_to(pscc_net._gated(0.1)) == [OPEN]
 
 
