@@ -39,9 +39,6 @@ DIGITS = 4
 ABOUT = ("image", "kind", "forged_share")  # columns of every row
 PIXEL_METRICS = {
     "pixel_auc": metrics.pixel_auc_per_image,
-    "pixel_auc_negated": lambda prob, mask: metrics.pixel_auc_per_image(
-        metrics.negate_when_mostly_forged(prob, mask), mask
-    ),
     "pixel_f1_at_half": metrics.pixel_f1_at_half,
     "pixel_f1_best_per_image": metrics.pixel_f1_best_per_image,
     "fpr_at_half_recall": metrics.pixel_fpr_at_half_recall,
@@ -248,8 +245,10 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
             share = float((sample.regions > 0).mean())
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
             row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
-            row["p99_of_map"] = float(prob[i].quantile(0.99))
-            rows.append(row if wanted else row | _recalls(model, prob[i, 0], sample))
+            if not wanted:
+                row["p99_of_map"] = float(prob[i].quantile(0.99))
+                row |= _recalls(model, prob[i, 0], sample)
+            rows.append(row)
     pooled = [_pooled(counts, rows)] if rows else []
     return Scored(_kept(rows, wanted) if wanted else rows, pooled)
 
@@ -270,11 +269,19 @@ def _columns(
     prob: Float[Tensor, "B 1 H W"], mask: Bool[Tensor, "B 1 H W"], wanted: tuple[str, ...]
 ) -> dict[str, Float[Tensor, " B"]]:
     forged = mask.flatten(1).any(1)  # on an authentic image each column is undefined
-    return {
+    found = {
         name: measure(prob, mask).where(forged, torch.nan)
         for name, measure in PIXEL_METRICS.items()
         if not wanted or name in wanted
     }
+    if "pixel_auc" in found:
+        found["pixel_auc_negated"] = _negated(found["pixel_auc"], mask)
+    return found
+
+
+def _negated(auc: Float[Tensor, " B"], mask: Bool[Tensor, "B 1 H W"]) -> Float[Tensor, " B"]:
+    """AUC of maps as `metrics.negate_when_mostly_forged` turns them over: 1 - AUC."""
+    return torch.where(2 * mask.flatten(1).count_nonzero(1) > mask[0].numel(), 1 - auc, auc)
 
 
 def _recalls(model: nn.Module, prob: Float[Tensor, "H W"], sample: Sample) -> dict[str, float]:

@@ -493,3 +493,15 @@ def test_the_mean_mask_is_that_of_its_training_images(workplace, tiny):
     assert not evaluate.rebuild(one, progress=False)
     shutil.rmtree(workplace / "cache/runs")
     assert not evaluate.rebuild(one, progress=False)
+
+
+def test_a_negated_auc_is_that_of_the_map_turned_over():
+    prob, mask = torch.rand(3, 1, 9, 9), torch.zeros(3, 1, 9, 9, dtype=torch.bool)
+    mask[0, :, :3], mask[1, :, :7] = True, True
+    found = evaluate._columns(prob, mask, ("pixel_auc",))
+    turned = metrics.negate_when_mostly_forged(prob, mask)
+    assert found["pixel_auc_negated"][:2] == pytest.approx(
+        metrics.pixel_auc_per_image(turned, mask)[:2], abs=1e-6
+    )
+    assert found["pixel_auc_negated"][1] != found["pixel_auc"][1]
+    assert found["pixel_auc_negated"][2].isnan()
