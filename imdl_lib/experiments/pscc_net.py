@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import figures, registry, standins, tables
+from .. import figures, published_times, registry, standins, tables
 from ..claims import (
     Judge,
     above,
@@ -580,26 +580,6 @@ def _everywhere(of: Callable[..., Source], measure: str) -> tuple[Source, ...]:
 # Times and counts
 
 
-PEAK_TERAFLOP = 11.34  # fp32 a second of the paper's GTX 1080 Ti: 2 x 3,584 cores x 1.582 GHz
-SHORTCUT = 81 / 16  # products of a 3 x 3 convolution over those of Winograd's on tiles of 6 x 6
-
-
-def _within_reach(published: float, teraflop: float) -> tuple[str, str]:
-    """Whether the paper's card could do so many operations in the published seconds at all."""
-    plain = teraflop / PEAK_TERAFLOP
-    least = plain / SHORTCUT
-    said = (
-        f"{teraflop:.2f} x 10^12 operations take a GTX 1080 Ti {plain:.3f} s at its peak, "
-        f"{least:.3f} s if every product were one of Winograd's; {published:g} s published"
-    )
-    return (FAILED if least > published else OPEN), said
-
-
-def _measured(published: float, seconds: float) -> tuple[str, str]:
-    """A slower machine than the paper's can confirm its time, and not refute it."""
-    return (HELD if seconds <= published else OPEN), f"{seconds:g} s on the machine of run.json"
-
-
 def _times_faster(what: str, half: float, ratio: float) -> tuple[str, str]:
     said = f"ManTra-Net takes {ratio:.1f} times the {what}, {half:.1f} asked"
     return (HELD if ratio >= half else FAILED), said
@@ -878,10 +858,7 @@ TUNED_ON = {  # on COVERAGE's own training part; elsewhere on a stand-in's
 }
 
 JUDGES: dict[str, Judge] = {
-    "C1": both(
-        recorded(partial(_within_reach, _SECONDS), "teraflop_1080p", _OWN_RECORD, constructed=True),
-        recorded(partial(_measured, _SECONDS), "seconds_1080p", _OWN_RECORD),
-    ),
+    "C1": published_times.within(_SECONDS, "1080p", _OWN_RECORD),
     "C2": both(
         recorded(
             partial(_times_faster, "time at 1024 x 768", _HALF_AS_FAST),
