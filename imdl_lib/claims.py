@@ -37,7 +37,6 @@ from . import checksums, datasets, realsets, tables
 from .registry import Claim, Source, Verdict
 from .resampling import Drawn, Missing, drawn, drawn_ranges, mean
 from .verdicts import (
-    CHANCE_AUC,
     FAILED,
     HELD,
     OPEN,
@@ -283,9 +282,15 @@ def _left(share: float, pairs: tuple[tuple[Source, Source], ...], side: int) -> 
 Measure = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, str]]
 
 
-def series(measure: Measure, *lines: dict[float, Source], home: Source | None = None) -> Judge:
+def series(
+    measure: Measure,
+    *lines: dict[float, Source],
+    beyond: bool = False,
+    home: Source | None = None,
+) -> Judge:
     """A property of means along each line of settings, one of the measures below.
 
+    ``beyond``: of what the means have beyond the best blind control of each set.
     ``measure(x, y) -> (margin, evidence)``, where y holds a row for each draw after one for the
     sample itself, and the property holds where its row's margin is above zero.
     """
@@ -293,7 +298,10 @@ def series(measure: Measure, *lines: dict[float, Source], home: Source | None = 
     def rule(profile: str, runs: Runs) -> list[Comparison]:
         made = []
         for points in lines:
-            found = drawn(profile, *points.values(), network=network_of(runs))
+            if beyond:
+                found = [beyond_blind(profile, source)[0] for source in points.values()]
+            else:
+                found = drawn(profile, *points.values(), network=network_of(runs))
             y = np.stack([np.r_[one.observed, one.resampled] for one in found], 1)
             margin, evidence = measure(np.array(list(points)), y)
             held = Drawn(float(margin[0]), margin[1:], min(one.images for one in found))
@@ -483,8 +491,8 @@ def linear(x: Line, y: Lines) -> tuple[Margins, str]:
 
 
 def slower_than_pixels(x: Line, y: Lines) -> tuple[Margins, str]:
-    """What is left above chance exceeds the share of pixels left, on average over the scales."""
+    """The share that is left exceeds that of the pixels left, on average over scales x."""
     whole = int(np.argmax(x))
-    left = (y - CHANCE_AUC) / (y[:, [whole]] - CHANCE_AUC)
+    left = y / y[:, [whole]]
     more = np.delete(left - (x / x.max()) ** 2, whole, axis=1).mean(1)
-    return more, f"left above chance {np.round(left[0], 2).tolist()}"
+    return more, f"left {np.round(left[0], 2).tolist()}"

@@ -21,6 +21,8 @@ DRAWS = 10_000  # no share of them, and so no p-value, is below one in so many
 TAIL = 0.025  # of the draws, on each side of a 95 % interval
 SCORES = {"image_auc": "score", "image_auc_of_mean": "mean_of_map"}  # AUC: what it ranks images by
 
+FORGED = "/forged"  # ending of the part of a real set that holds its forged images
+
 Weights = Float[np.ndarray, "D H"]  # how often each host is in each draw; draw 0 is the sample
 
 
@@ -71,20 +73,29 @@ def values(profile: str, source: Source) -> Sample:
 
 
 def _chosen(rows: pd.DataFrame, source: Source) -> pd.Series:
-    """Which rows a source is about; a set below ``<name>/*`` that is another one, distorted, not.
+    """Which rows a source is about.
+
+    A set below ``<name>/*`` that is another one, distorted, is not meant; and the forged images of
+    a real set are found among all of it, too.
 
     >>> rows = pd.DataFrame({"set": ["four_kinds/splice", "four_kinds/jpeg=50"]})
     >>> _chosen(rows, Source("p/run", "four_kinds/*", "pixel_auc")).tolist()
     [True, False]
     """
     chosen = tables.chosen(rows, source)
-    return chosen & (rows["set"].map(_scenes) == rows["set"]) if "*" in source.set else chosen
+    if "*" in source.set:
+        return chosen & (rows["set"].map(_scenes) == rows["set"])
+    if source.set.endswith(FORGED) and not chosen.any():
+        whole = tables.chosen(rows, replace(source, set=source.set.removesuffix(FORGED)))
+        return whole & (rows["forged_share"] > 0)
+    return chosen
 
 
 def _scenes(name: str) -> str:
-    """What a set's images show: a distorted set shows what its original shows."""
+    """What a set's images show: a distorted set or a real set's part shows what the whole does."""
     distorted = name in standins.SETS and standins.SETS[name].distortion
-    return name.split("/")[0] if distorted else name
+    whole = name.split("/")[0]
+    return whole if distorted or whole in realsets.SPECS else name
 
 
 def _hosts(rows: pd.DataFrame) -> pd.Series:
@@ -253,6 +264,38 @@ def _aucs(
         each.append(((weights @ (member[forged].T @ won @ member[~forged])) * weights).sum(1))
     with np.errstate(invalid="ignore"):  # one class is missing in a draw: NaN
         return 100 * (np.stack(each, 1) * seeds).sum(1) / pairs
+
+
+def drawn_gaps(
+    profile: str, a: Source, b: Source, network: Callable[[str], str] = str
+) -> tuple[Drawn, Drawn]:
+    """Mean difference of two values of one image; and of the first of one, the second of another.
+
+    Two things that are found or missed independently lie as far apart within images as across.
+    Images of one host are no others.
+    """
+    first, second = _comparable([values(profile, a), values(profile, b)])
+    whole = first.table.notna().all(axis=1) & second.table.notna().all(axis=1)
+    first, second = (sample.only(first.table.index[whole]) for sample in (first, second))
+    hosts, place = np.unique(first.host, return_inverse=True)
+    member, weights = np.eye(len(hosts))[place], host_weights(len(hosts))
+    (seeds, _) = _seeds([network(source.run) for source in (a, b)], [first, second])
+    count = member.sum(0)
+    others = np.outer(count, count) - np.diag(count**2)
+    pairs = ((weights @ others) * weights).sum(1)
+    within, across = [], []
+    by_seed = (sample.table[seeds.columns].to_numpy(float).T for sample in (first, second))
+    for one, other in zip(*by_seed, strict=True):
+        gap = np.abs(one[:, None] - other)
+        within.append((weights @ (np.diag(gap) @ member)) / (weights @ count))
+        between = member.T @ gap @ member
+        np.fill_diagonal(between, 0)
+        with np.errstate(invalid="ignore"):  # one host alone is drawn: NaN
+            across.append(((weights @ between) * weights).sum(1) / pairs)
+    return tuple(
+        Drawn(float(found[0]), found[1:], len(place))
+        for found in ((np.stack(each, 1) * seeds).sum(1) for each in (within, across))
+    )
 
 
 def drawn_ranges(

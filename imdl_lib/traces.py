@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
@@ -62,19 +63,22 @@ def _operation_columns(
 def score_membership(
     model: mantranet.ImcModel, forged: ForgedSet, batch_size: int
 ) -> list[dict[str, Any]]:
-    """AUC of the family's map that fits an image's mask best, and of that which fits a turned one.
+    """AUC of class maps against masks: of the best family's, and of a split that no mask chooses.
 
-    The control turns the mask by half the image around its borders, so that chance has as much
-    to choose from.
+    ``membership_auc`` is that of the family's map which fits an image's mask best; ``split_auc``
+    that of `split`. The controls (``_turned``) turn the mask by half the image around its borders,
+    so that chance has as much to choose from.
     """
     rows = []
     for batch in _in_order(forged, batch_size):
         logits = model.decided(batch.image.to(device_of(model)), 1)
         families = at_level(logits.float().softmax(1).cpu(), 0)
         turned = batch.mask.roll(tuple(n // 2 for n in batch.mask.shape[2:]), (2, 3))
-        columns = {"membership_auc": batch.mask, "membership_auc_turned": turned}
-        best = {name: _best_class_auc(families, m) for name, m in columns.items()}
-        rows += pd.DataFrame({"image": batch.name, **best}).to_dict("records")
+        halves, columns = split(families), {}
+        for ending, mask in (("", batch.mask), ("_turned", turned)):
+            columns[f"membership_auc{ending}"] = _best_class_auc(families, mask)
+            columns[f"split_auc{ending}"] = metrics.pixel_auc_per_image(halves, mask).numpy()
+        rows += pd.DataFrame({"image": batch.name, **columns}).to_dict("records")
     return rows
 
 
@@ -84,6 +88,31 @@ def _best_class_auc(
     """Best AUC over the maps of the seven families."""
     auc = [metrics.pixel_auc_per_image(one[:, None], mask) for one in families.unbind(1)]
     return torch.stack(auc).amax(0).numpy()
+
+
+SPLIT_STEPS = 10  # of two means, which settle sooner
+
+
+def split(families: Float[Tensor, "B K H W"]) -> Float[Tensor, "B 1 H W"]:
+    """How much nearer each pixel's classes are to the smaller of two clusters of an image's pixels.
+
+    The clusters are two means (Lloyd), begun at the pixel farthest from the mean of all and at the
+    one farthest from that. In [0, 1], where 1/2 is as near to both.
+    """
+    pixels = families.flatten(2).transpose(1, 2)  # B HW K
+    means = pixels.mean(1, keepdim=True)
+    for _ in range(2):
+        farthest = torch.cdist(pixels, means[:, -1:]).argmax(1, keepdim=True)
+        means = torch.cat([means, pixels.take_along_dim(farthest, 1)], 1)
+    means = means[:, 1:]
+    for _ in range(SPLIT_STEPS):
+        member = F.one_hot(torch.cdist(pixels, means).argmin(2), 2).to(pixels)  # B HW 2
+        count = member.sum(1)[..., None]
+        means = torch.where(count > 0, member.transpose(1, 2) @ pixels / count.clamp(1), means)
+    far = torch.cdist(pixels, means)
+    smaller = member.sum(1).argmin(1)[:, None, None]
+    near = (far - far.take_along_dim(smaller, 2)).sum(2)  # distance to the larger, less the other
+    return (0.5 + near / (2 * 2**0.5)).clamp(0, 1).view(-1, 1, *families.shape[2:])
 
 
 def at_level(probabilities: Float[Tensor, "B K *grid"], coarse: int) -> Float[Tensor, "B k *grid"]:

@@ -26,7 +26,7 @@ from . import tables
 from .errors import RegistryError
 from .manipulations import HIERARCHY
 from .registry import Run, Source, Verdict
-from .resampling import DRAWS, Drawn, Missing, drawn
+from .resampling import DRAWS, FORGED, Drawn, Missing, drawn
 
 LISTED = 4  # comparisons of a claim that are told one by one; of more, those that do not hold
 HELD, FAILED, OPEN = "holds", "contradicted", "open"
@@ -158,7 +158,8 @@ def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> s
 
 
 _CLASS_COLUMNS = ("correct_", "top_", "wrong_inside_", "camera_")
-_SCORE_COLUMNS = ("pixel_", "image_", "correct_", "top_", "camera_correct")
+_MAPS = {"membership_auc": "pixel_auc", "split_auc": "pixel_auc"}  # what a control's map has
+_SCORE_COLUMNS = ("pixel_", "image_", "correct_", "top_", "camera_correct", *_MAPS)
 
 
 def _skill(source: Source) -> Source:
@@ -183,13 +184,20 @@ def beyond_blind(profile: str, source: Source) -> tuple[Drawn, str]:
     """
     if source.column.startswith(_CLASS_COLUMNS):
         return drawn(profile, source)[0] - largest_classes(source.column), "its largest classes"
-    best = tables.best_blind(profile, source.set, source.column)
-    if best is None:
-        raise Missing(replace(source, run="a blind control"))
-    first, second = drawn(profile, source, replace(source, run=best[0]))
+    control = replace(source, column=_MAPS.get(source.column, source.column))
+    best = _best_blind(profile, control)
+    first, second = drawn(profile, source, replace(control, run=best))
     if "auc" in source.column and second.observed < CHANCE_AUC:
         return first - CHANCE_AUC, "chance"
-    return first - second, best[0]
+    return first - second, best
+
+
+def _best_blind(profile: str, source: Source) -> str:
+    """The best blind control's run; of a real set's forged images, on all of it where need be."""
+    for name in dict.fromkeys((source.set, source.set.removesuffix(FORGED))):
+        if best := tables.best_blind(profile, name, source.column):
+            return best[0]
+    raise Missing(replace(source, run="a blind control"))
 
 
 def largest_classes(column: str) -> float:

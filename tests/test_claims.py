@@ -258,11 +258,20 @@ def test_about_linear():
 
 
 def test_slower_than_pixels():
-    """At half the side a quarter of the pixels is left; 75 keeps half of what 100 has."""
+    """At half the side a quarter of the pixels is left; 25 is half of 50."""
     x = np.array([0.5, 1.0])
-    margin, said = claims.slower_than_pixels(x, np.array([[75.0, 100.0], [60.0, 100.0]]))
+    margin, said = claims.slower_than_pixels(x, np.array([[25.0, 50.0], [10.0, 50.0]]))
     assert margin == pytest.approx([0.25, -0.05])
-    assert said == "left above chance [0.5, 1.0]"
+    assert said == "left [0.5, 1.0]"
+
+
+def test_a_series_of_what_lies_beyond_blind_controls(score):
+    score("blind/centre", {"four_kinds/splice": 50 + NOISE, "four_kinds/removal": 80 + NOISE})
+    score("a", {"four_kinds/splice": 70 + NOISE, "four_kinds/removal": 85 + NOISE})
+    line = {1.0: source("a", "four_kinds/splice"), 2.0: source("a", "four_kinds/removal")}
+    assert told(series(claims.falling, line, beyond=True)).startswith("[20.0, 5.0], ")
+    assert comes_to(series(claims.falling, line, beyond=True)) == "holds"
+    assert comes_to(series(claims.rising, line)) == "open"  # on other images
 
 
 def test_series_hold_in_resamples(score):

@@ -293,3 +293,45 @@ def test_stored_rows_are_read_again_when_they_change(store, tiny):
     store("tiny", "invented/a", rows([30, 40]))
     assert drawn("tiny", A)[0].observed == pytest.approx(35)
     assert isinstance(resampling.values("tiny", A).table, pd.DataFrame)
+
+
+def test_gaps_within_images_and_across_them(store, tiny):
+    """Of (0, 1), (0, 1), (1, 1): within 1, 1, 0; across 4 of 6 pairs are apart by 1."""
+    found = {"set": ["two_regions"] * 3, "image": ["0", "1", "2"], "host": ["x", "y", "z"]}
+    store("tiny", "invented/a", found | {"recall_1": [0, 0, 1], "recall_2": [1, 1, 1]})
+    sources = (source("a", "two_regions", f"recall_{n}") for n in (1, 2))
+    within, across = resampling.drawn_gaps("tiny", *sources)
+    assert within.observed == pytest.approx(100 * 2 / 3)
+    assert across.observed == pytest.approx(100 * 4 / 6)
+
+
+def test_gaps_across_images_leave_out_images_of_one_host(store, tiny):
+    rng = np.random.default_rng(2)
+    one, other, hosts = rng.random(30), rng.random(30), rng.integers(5, size=30)
+    found = {"set": ["two_regions"] * 30, "image": [f"{i:02d}" for i in range(30)]}
+    found |= {"recall_1": one, "recall_2": other, "host": [f"photo{h}" for h in hosts]}
+    store("tiny", "invented/a", found)
+    pairs = [(i, j) for i in range(30) for j in range(30) if hosts[i] != hosts[j]]
+    slow = np.mean([abs(one[i] - other[j]) for i, j in pairs])
+    a, b = (source("a", "two_regions", f"recall_{n}") for n in (1, 2))
+    within, across = resampling.drawn_gaps("tiny", a, b)
+    assert across.observed == pytest.approx(100 * slow)
+    assert within.observed == pytest.approx(100 * np.abs(one - other).mean())
+    assert (within - across).interval.low < 0 < (within - across).interval.high  # independent
+
+
+def test_the_forged_images_of_a_real_set_are_found_in_all_of_it(store, tiny):
+    names = ["Sp_D_CND_A_pla0005_pla0023_0281", "Sp_D_CND_A_sec0056_sec0015_0282", "Au_pla_0005"]
+    whole = rows([10, 20, np.nan], "casia1") | {"image": names, "forged_share": [0.1, 0.1, 0.0]}
+    whole["pixel_f1_at_half"] = [0.5, 0.6, 0.7]
+    store("tiny", "invented/a", whole)
+    part = rows([30, 50], "casia1/forged") | {"image": names[:2], "forged_share": [0.1, 0.1]}
+    store("tiny", "invented/b", part)
+    got = change(source("b", "casia1/forged"), source("a", "casia1/forged"))
+    assert (got.observed, got.images) == (pytest.approx(25), 2)
+    f1 = source("a", "casia1/forged", "pixel_f1_at_half")
+    assert resampling.values("tiny", f1).table["seed0"].tolist() == [50, 60]
+    assert set(resampling.values("tiny", source("b", "casia1/forged")).host) == {
+        "casia1/pla0005",
+        "casia1/sec0056",
+    }

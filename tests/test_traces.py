@@ -164,5 +164,18 @@ def test_membership_of_the_class_that_fits():
     model.decided = lambda image, stride: logits[number_of(image), :, ::stride, ::stride]
     rows = traces.score_membership(model, forged, 1)
     assert [row["membership_auc"] for row in rows] == [1.0, 1.0]
+    assert [row["split_auc"] for row in rows] == [1.0, 1.0]
     for row in rows:  # the shifted mask lies where every family's map is flat or low
         assert row["membership_auc_turned"] == pytest.approx(1 - 0.5 * 32 / 48, abs=0.01)
+        assert row["split_auc_turned"] == pytest.approx(0.5 * 32 / 48)
+
+
+def test_a_split_marks_the_smaller_cluster():
+    """Two kinds of pixels, five to three: by hand, the distance of (1, 0) and (0, 1) is sqrt 2."""
+    few = torch.tensor([[True, False, False, True], [False, False, True, False]])
+    families = torch.stack([few, ~few]).float()[None]
+    assert torch.equal(traces.split(families)[0, 0], few.float())
+    assert torch.equal(traces.split(1 - families)[0, 0], few.float())  # whichever class is which
+    noisy = families + torch.tensor([0.1, -0.1])[:, None, None] * torch.rand(2, 4)
+    assert ((traces.split(noisy)[0, 0] > 0.5) == few).all()
+    assert (traces.split(torch.full((1, 7, 2, 3), 1 / 7)) == 0.5).all()  # nothing to split
