@@ -34,7 +34,7 @@ module only ever needs those before it::
     history                the results' version; what each number was before
     pictures               what figures show of trained networks
     resampling, verdicts   how sure stored rows are; what becomes of comparisons
-    claims                 the rules by which each claim is judged
+    claims, report         the rules by which each claim is judged; how the verdicts are told
     published_times        published seconds against operations, and against times measured here
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
     replacement            a paper's next results in place of its published ones

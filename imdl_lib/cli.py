@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Screen
 
-from . import datasets, experiments, fetch, files, history, paths, profiles
+from . import datasets, experiments, fetch, files, history, paths, profiles, report
 from .errors import DataError, ImdlError, RegistryError
 from .registry import Run
 
@@ -107,7 +107,7 @@ def forge(paper: OwnerName = "mantranet", profile: ProfileName = "standard") -> 
 
 @app.command()
 def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
-    """Make every table and figure of a paper from stored rows; say which cannot be made."""
+    """Make a paper's tables, figures and verdicts from stored rows; say which cannot be made."""
     profiles.profile(profile)
     items = [i for i in (*experiments.TABLES, *experiments.FIGURES) if i.paper == _paper(paper)]
     missing = 0
@@ -117,6 +117,8 @@ def render(paper: PaperName = "mantranet", profile: ProfileName = "standard") ->
         except DataError as error:
             missing += 1
             print(f"{item.id} is not made. {error}")
+    if profile != "quick":  # which judges nothing
+        print(experiments.judge(paper, profile).relative_to(paths.ROOT))
     if missing:
         raise DataError(
             f"{missing} of {len(items)} items are not made. Expected weights of all runs that they "
@@ -136,15 +138,24 @@ def replace(paper: str) -> None:
 
 @app.command()
 def index() -> None:
-    """Bring the README's index of tables and figures up to date."""
+    """Bring the README's totals and its index of tables and figures up to date."""
     experiments.write_index(paths.ROOT / "README.md")
 
 
 @app.command()
-def claims(paper: PaperName = "mantranet", profile: ProfileName = "standard") -> None:
-    """A paper's claims and what became of them."""
+def claims(
+    paper: PaperName = "",
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    profile: ProfileName = "standard",
+) -> None:
+    """What became of all published claims, or of a paper's: totals, then each with evidence."""
     profiles.profile(profile)
-    experiments.claims(_paper(paper), profile)
+    chosen = _one_of(paper, tuple(experiments.TITLES)) if paper else ""
+    if as_json:
+        found = report.entries(experiments.judged(profile, chosen))
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    experiments.claims(chosen, profile)
 
 
 @app.command()

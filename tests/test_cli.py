@@ -23,7 +23,7 @@ from imdl_lib import (
     paths,
 )
 from imdl_lib.batch import Prediction
-from imdl_lib.registry import Run
+from imdl_lib.registry import VERDICTS, Run
 
 KEYS = {"id", "paper", "kind", "number", "caption", "state", "files"}
 NO_PROFILE = (
@@ -124,7 +124,18 @@ def test_a_check_that_finds_faults_ends_with_exit_code_1(imdl, workplace, monkey
 
 def test_claims(imdl):
     code, out, _ = imdl("claims", "--profile", "quick")
-    assert code == 0 and "QUICK (NOT JUDGED)" in out
+    assert code == 0 and out.startswith("154 claims at profile quick.\n")
+    assert imdl("claims", "--paper", "wcbnet", "--profile", "quick")[1].startswith("22 claims at ")
+
+
+def test_claims_for_programs(imdl):
+    code, out, _ = imdl("claims", "--json", "--profile", "quick")
+    found = json.loads(out)
+    assert code == 0 and len(found) == 154
+    assert all({*claim} == {"id", "paper", "verdict", "statement", "evidence"} for claim in found)
+    assert {claim["verdict"] for claim in found} <= set(VERDICTS)
+    one = json.loads(imdl("claims", "--json", "--paper", "uen", "--profile", "quick")[1])
+    assert [claim["id"] for claim in one] == [f"uen-C{number}" for number in range(1, 27)]
 
 
 def test_train_a_run_once(imdl, monkeypatch, tiny):
@@ -242,7 +253,7 @@ PAPERS = "mantranet, pscc_net, uen"
         ("train --paper", f"{PAPERS}, blind"),
         ("forge --paper", f"{PAPERS}, blind"),
         ("render --paper", PAPERS),
-        ("claims --paper", PAPERS),
+        ("claims --paper", "mantranet, pscc_net, safl_net, uen, wcbnet"),
         ("replace", f"{PAPERS}, blind"),
     ],
 )

@@ -22,6 +22,7 @@ from imdl_lib import (
     paths,
     profiles,
     registry,
+    report,
     resampling,
     standins,
     tables,
@@ -32,7 +33,7 @@ from imdl_lib.experiments import blind, mantranet, pscc_net, uen
 from imdl_lib.forge import check
 from imdl_lib.kinds import KINDS
 from imdl_lib.manipulations import HIERARCHY, OPERATIONS, class_names
-from imdl_lib.registry import VERDICTS, Cell, Figure, Source, Table, identity
+from imdl_lib.registry import VERDICTS, Cell, Figure, Source, Table, Verdict, identity
 
 ID = re.compile(r"(mantranet|pscc_net|uen|blind)/[a-z0-9-]+")
 EVERY_RUN = pytest.mark.parametrize("run", experiments.RUNS, ids=lambda run: run.id)
@@ -393,8 +394,9 @@ def published_claims() -> list[dict[str, str]]:
 def test_every_claim_is_listed():
     rows = published_claims()
     assert len(rows) == 154
-    wanted = [row["claim_id"] for row in rows if row["paper"] in experiments.PAPERS]
-    assert [claim.id for claim in experiments.CLAIMS] == wanted
+    assert {row["paper"] for row in rows} == set(experiments.TITLES)
+    listed = [claim.id for claim in experiments.CLAIMS]
+    assert sorted(listed) == sorted(row["claim_id"] for row in rows)
     for claim in experiments.CLAIMS:
         assert claim.place and claim.statement and claim.test
 
@@ -444,10 +446,55 @@ def test_a_claim_asks_only_for_rows_that_are_scored(claim, workplace, monkeypatc
 def test_claims_are_printed_with_their_rule(workplace, capsys):
     experiments.claims("mantranet", "quick")
     printed = capsys.readouterr().out
-    assert printed.count("QUICK (NOT JUDGED)") == len(mantranet.JUDGES)
-    rest = {c.id.split("-")[1] for c in mantranet.CLAIMS} - set(mantranet.JUDGES)
-    said = printed.rsplit("Not yet judged: ", 1)[1].strip().split(", ")
-    assert set(said) == (rest or {"none"})
+    assert printed.startswith(f"45 claims at profile quick.\n{experiments.RULE}\n\n")
+    assert printed.count(" QUICK (NOT JUDGED): ") == 45
+    experiments.claims(profile="quick")
+    printed = capsys.readouterr().out
+    assert printed.startswith("154 claims at profile quick.\n")
+    titles = [f"\n\n{title}\nC1 " for title in experiments.TITLES.values()]
+    places = [printed.index(title) for title in titles]
+    assert places == sorted(places)
+
+
+def test_a_paper_that_is_not_built_says_what_its_claims_would_take():
+    (claim,) = (c for c in experiments.CLAIMS if c.id == "safl_net-C5")
+    assert experiments.verdict(claim, "standard") == Verdict(
+        "not yet judged", "SAFL-Net is not built yet; it would take: Setup 4 against 3"
+    )
+
+
+@pytest.fixture(scope="module")
+def committed():
+    """Every claim of a built paper, judged from the committed rows now."""
+    found = {}
+    for claim in JUDGED:
+        earlier = [id for id in claim.judge.runs if experiments.stored_is_earlier(id, "standard")]
+        if not earlier:
+            found[claim.id] = claim.judge("standard", experiments.RUN_BY_ID)
+    return found
+
+
+def test_kept_verdicts_are_those_of_the_committed_rows(committed):
+    for claim in JUDGED:
+        if claim.id in committed:
+            key = report.key("standard", claim, experiments.RUN_BY_ID)
+            kept = report.kept("standard", claim, key)
+            assert kept == committed[claim.id], f"`imdl render --paper {claim.paper}` anew"
+
+
+def test_what_is_said_of_a_claim_is_a_word_of_the_closed_list(committed):
+    for claim in experiments.CLAIMS:
+        said = experiments.verdict(claim, "standard")
+        assert said.verdict in VERDICTS and said.evidence
+        if claim.id in committed:
+            assert said == committed[claim.id]
+
+
+def test_the_readme_s_totals_are_up_to_date():
+    text = (paths.ROOT / "README.md").read_text()
+    first, last = experiments.TOTALS_MARKS
+    shown = first + text.split(first)[1].split(last)[0] + last
+    assert shown == experiments.totals(), "run `imdl index`"
 
 
 def test_the_file_type_alone_detects_on_casia_d(capsys):
@@ -618,7 +665,7 @@ def test_rows_that_do_not_belong_to_the_registry_judge_nothing(store):
     store("standard", "mantranet/imc-wd", rows, identity="of another registry")
     said = experiments.verdict(claim, "standard")
     assert said.verdict == "not yet judged"
-    assert said.evidence == "mantranet/imc-wd is out of date: `imdl train mantranet/imc-wd`"
+    assert said.evidence == "(trained again) of an earlier recipe: mantranet/imc-wd"
     own = identity(experiments.run("mantranet/imc-wd"), profiles.STANDARD, 0, experiments.RUN_BY_ID)
     store("standard", "mantranet/imc-wd", rows, identity=own)
     assert "operations top_1 +75.0 " in experiments.verdict(claim, "standard").evidence

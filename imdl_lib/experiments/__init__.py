@@ -1,7 +1,7 @@
 """The registry of all papers, and the calls that notebooks use: ``show(id)`` and ``check(id)``."""
 
 import csv
-import textwrap
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -10,11 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import datasets, files, paths, profiles, resampling, tables
+from .. import claims as rules
+from .. import datasets, files, paths, profiles, report, resampling, tables
 from ..errors import DataError, RegistryError
 from ..registry import BEST_BLIND, BLIND, Claim, Figure, Run, Source, Table, Verdict, identity
 from . import blind, mantranet, pscc_net, uen
 
+TITLES = {  # every paper, built or not
+    "mantranet": "ManTra-Net",
+    "pscc_net": "PSCC-Net",
+    "safl_net": "SAFL-Net",
+    "uen": "UEN",
+    "wcbnet": "WCBnet",
+}
 PAPERS: dict[str, ModuleType] = {"mantranet": mantranet, "pscc_net": pscc_net, "uen": uen}
 
 OWNERS = (*PAPERS, blind.ROOM)  # whose runs there are: blind controls are of no paper
@@ -22,7 +30,11 @@ OWNERS = (*PAPERS, blind.ROOM)  # whose runs there are: blind controls are of no
 RUNS: tuple[Run, ...] = tuple(run for room in (*PAPERS.values(), blind) for run in room.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
 FIGURES: tuple[Figure, ...] = tuple(item for paper in PAPERS.values() for item in paper.FIGURES)
-CLAIMS: tuple[Claim, ...] = tuple(claim for paper in PAPERS.values() for claim in paper.CLAIMS)
+CLAIMS: tuple[Claim, ...] = tuple(
+    claim
+    for paper in TITLES
+    for claim in (PAPERS[paper].CLAIMS if paper in PAPERS else rules.listed(paper, {}))
+)
 
 BY_ID = MappingProxyType({item.id: item for item in (*TABLES, *FIGURES)})
 RUN_BY_ID = MappingProxyType({run.id: run for run in RUNS})
@@ -188,39 +200,53 @@ def _picture(figure: Figure, data: dict[str, Any], profile: str) -> Path:
 
 
 def verdict(claim: Claim, profile: str) -> Verdict:
-    """A claim's verdict from stored rows; quick rows judge nothing."""
+    """A claim's verdict from stored rows, or as kept beside them; quick rows judge nothing."""
     if claim.judge is None:
-        return Verdict("not yet judged")
+        named = f"{TITLES[claim.paper]} is not built yet"
+        return Verdict("not yet judged", f"{named}; it would take: {claim.test}")
     if profile == "quick":
         return Verdict("quick (not judged)")
-    for id in sorted(claim.judge.runs):
-        if tables.records(profile, id) and not stored_is_current(id, profile):
-            return Verdict("not yet judged", f"{id} is out of date: `imdl train {id}`")
-    return claim.judge(profile, RUN_BY_ID)
+    if earlier := [id for id in sorted(claim.judge.runs) if stored_is_earlier(id, profile)]:
+        return Verdict("not yet judged", f"(trained again) of an earlier recipe: {_few(earlier)}")
+    key = report.key(profile, claim, RUN_BY_ID)
+    return report.kept(profile, claim, key) or claim.judge(profile, RUN_BY_ID)
 
 
-def claims(paper: str, profile: str = "standard") -> None:
-    """Print a paper's claims with their verdicts, the judged ones first with their evidence."""
-    chosen = [claim for claim in CLAIMS if claim.paper == paper]
-    judged = [(claim, verdict(claim, profile)) for claim in chosen]
-    sizes = profiles.profile(profile)
-    print(
-        f"Profile {profile}, seeds {len(sizes.seeds)}. Intervals are over images, not over seeds. "
-        f"A run below {sizes.minimum_samples:,} samples never reads NOT REPRODUCED."
-    )
-    for claim, said in judged:
-        if said.verdict != "not yet judged":
-            number, indent = claim.id.split("-")[1], " " * 5
-            for first, text in (
-                (f"{number:4} ", f"{said.verdict.upper()}: {claim.statement}"),
-                (indent, f"{claim.place} · {said.evidence}"),
-            ):
-                print(textwrap.fill(text, 105, initial_indent=first, subsequent_indent=indent))
-    rest = [(c.id.split("-")[1], v.evidence) for c, v in judged if v.verdict == "not yet judged"]
-    print(f"Not yet judged: {', '.join(number for number, _ in rest) or 'none'}")
-    for number, why in rest:
-        if why:
-            print(f"  {number}: {why}")
+def _few(names: list[str]) -> str:
+    """Names, of many the first three."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def judged(profile: str, paper: str = "") -> report.Judged:
+    """All claims, or a paper's, with their verdicts."""
+    return [(c, verdict(c, profile)) for c in CLAIMS if paper in ("", c.paper)]
+
+
+def judge(paper: str, profile: str) -> Path:
+    """Judge a paper's claims from stored rows and keep the verdicts; returns their file."""
+    chosen = [claim for claim in CLAIMS if claim.paper == paper and claim.judge]
+    found = [
+        (claim, report.key(profile, claim, RUN_BY_ID), claim.judge(profile, RUN_BY_ID))
+        for claim in chosen
+    ]
+    return report.keep(profile, paper, found)
+
+
+RULE = """\
+A comparison is decided at 5 % over all of its claim (Holm), photos and seeds resampled. For and
+against alike, the better side must exceed the best blind control, two trainings take two seeds
+each, and both must have learned, neither from more than twice the samples of the other."""
+
+
+def claims(paper: str = "", profile: str = "standard") -> None:
+    """Print how many claims have which verdict, then a paper's, or all papers', with evidence."""
+    profiles.profile(profile)
+    found = judged(profile, paper)
+    print(f"{len(found)} claims at profile {profile}.\n{RULE}\n\n{report.totals(found)}")
+    for name in dict.fromkeys(claim.paper for claim, _ in found):
+        print(f"\n{TITLES[name]}")
+        print(report.text([(claim, said) for claim, said in found if claim.paper == name]))
 
 
 def inventory() -> list[dict[str, str]]:
@@ -297,13 +323,27 @@ def index() -> str:
     return "\n".join([INDEX_MARKS[0], *lines, INDEX_MARKS[1]])
 
 
+TOTALS_MARKS = ("<!-- totals: made by `imdl index` -->", "<!-- end of totals -->")
+
+
+def totals() -> str:
+    """The README's count of papers, items and claims, as Markdown between its two marks."""
+    items = listing()
+    made = Counter(entry["state"] for entry in items)
+    states = ", ".join(f"{made[state]} {state}" for state in STATES if made[state])
+    told = f"{len(PAPERS)} of {len(TITLES)} papers are built. Of {len(items)} tables and figures "
+    told += f"{states}. {report.sentence(judged('standard'))}"
+    return "\n".join([TOTALS_MARKS[0], told, TOTALS_MARKS[1]])
+
+
 def write_index(readme: Path) -> None:
-    """Put the current index into a README, in place of what stands between its marks."""
+    """Put the current index and totals into a README, in place of what is between their marks."""
     text = readme.read_text()
-    before, rest = text.split(INDEX_MARKS[0])
-    after = rest.split(INDEX_MARKS[1])[1]
+    for marks, made in ((INDEX_MARKS, index()), (TOTALS_MARKS, totals())):
+        before, rest = text.split(marks[0])
+        text = before + made + rest.split(marks[1])[1]
     with files.whole(readme) as temporary:
-        temporary.write_text(before + index() + after)
+        temporary.write_text(text)
 
 
 def needs(chosen: Table | Figure) -> tuple[str, ...]:
