@@ -147,8 +147,8 @@ class Drawn:
 
     @property
     def interval(self) -> Interval:
-        """The value with its 95 % interval; NaN where a resample has none."""
-        low, high = np.quantile(self.resampled, [TAIL, 1 - TAIL])
+        """The value with its 95 % interval, over the resamples that have one."""
+        low, high = np.nanquantile(self.resampled, [TAIL, 1 - TAIL])
         return Interval(float(self.observed), float(low), float(high), self.images)
 
     @property
@@ -185,11 +185,17 @@ def drawn(profile: str, *sources: Source, network: Callable[[str], str] = str) -
 
 
 def _comparable(samples: list[Sample]) -> list[Sample]:
-    """Samples cut to the images that all share, where there are any."""
+    """Samples cut to the images that all share, where there are any; one image has one host."""
     shared = samples[0].table.index
     for sample in samples[1:]:
         shared = shared.intersection(sample.table.index)
-    return [sample.only(shared) for sample in samples] if len(shared) else samples
+    if not len(shared):
+        return samples
+    samples = [sample.only(shared) for sample in samples]
+    host = samples[0].host
+    for sample in samples[1:]:  # where one run's rows name the photo and another's do not
+        host = host.where(host != host.index, sample.host)
+    return [replace(sample, host=host) for sample in samples]
 
 
 def _seeds(networks: list[str], samples: list[Sample]) -> list[pd.DataFrame]:
@@ -294,7 +300,7 @@ def drawn_gaps(
             across.append(((weights @ between) * weights).sum(1) / pairs)
     return tuple(
         Drawn(float(found[0]), found[1:], len(place))
-        for found in ((np.stack(each, 1) * seeds).sum(1) for each in (within, across))
+        for found in ((np.stack(each, 1) * seeds.to_numpy()).sum(1) for each in (within, across))
     )
 
 

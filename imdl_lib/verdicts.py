@@ -26,7 +26,7 @@ from . import tables
 from .errors import RegistryError
 from .manipulations import HIERARCHY
 from .registry import Run, Source, Verdict
-from .resampling import DRAWS, FORGED, Drawn, Missing, drawn
+from .resampling import DRAWS, FORGED, Drawn, Missing, drawn, values
 
 LISTED = 4  # comparisons of a claim that are told one by one; of more, those that do not hold
 HELD, FAILED, OPEN = "holds", "contradicted", "open"
@@ -180,10 +180,11 @@ def beyond_blind(profile: str, source: Source) -> tuple[Drawn, str]:
     """A score less that of the best blind control on the same images, and the control's name.
 
     Raises:
-        Missing: no blind control is scored on the set.
+        Missing: the source has no rows, or no blind control is scored on its set.
     """
     if source.column.startswith(_CLASS_COLUMNS):
         return drawn(profile, source)[0] - largest_classes(source.column), "its largest classes"
+    values(profile, source)  # what is missing first is the network's own rows
     control = replace(source, column=_MAPS.get(source.column, source.column))
     best = _best_blind(profile, control)
     first, second = drawn(profile, source, replace(control, run=best))

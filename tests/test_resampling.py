@@ -335,3 +335,10 @@ def test_the_forged_images_of_a_real_set_are_found_in_all_of_it(store, tiny):
         "casia1/pla0005",
         "casia1/sec0056",
     }
+
+
+def test_one_image_has_one_host_whichever_run_names_it(store, tiny):
+    store("tiny", "invented/a", rows(80 + NOISE))
+    store("tiny", "invented/b", rows(79 + NOISE, hosts=HOSTS))
+    for pair in ((A, B), (B, A)):
+        assert np.abs(change(*pair).resampled).max() == pytest.approx(1)
