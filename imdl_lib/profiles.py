@@ -23,7 +23,6 @@ class Profile:
     forged_samples: int  # samples seen, localization
     released_samples: int  # samples seen, released localization models
     thorough_samples: int  # samples seen, cheap models whose comparison decides claims
-    minimum_samples: int  # below this a failed claim is inconclusive (budget)
     test_count: int  # images per stand-in, before a set's own factor
     real_count: int | None  # images of a real test set that are scored; None: all
     timed_turns: int  # forwards of which a run time is the best
@@ -47,7 +46,6 @@ QUICK = Profile(
     forged_samples=192,
     released_samples=256,
     thorough_samples=512,
-    minimum_samples=20_000,
     test_count=8,
     real_count=8,
     timed_turns=1,
@@ -71,7 +69,6 @@ STANDARD = Profile(
     forged_samples=24_000,
     released_samples=12_000,
     thorough_samples=102_400,
-    minimum_samples=100_000,
     test_count=128,
     real_count=None,
     timed_turns=10,
@@ -98,7 +95,6 @@ PAPER = Profile(
     forged_samples=6_400_000,
     released_samples=12_000_000,
     thorough_samples=12_000_000,
-    minimum_samples=100_000,
     test_count=5_000,
     real_count=None,
     timed_turns=10,

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from . import datasets, realsets, standins, tables
 from .registry import Source
@@ -54,6 +54,11 @@ def values(profile: str, source: Source) -> Sample:
     Raises:
         Missing: there are none.
     """
+    return _values(profile, source, tables.stamps(profile, source.run))
+
+
+@lru_cache(maxsize=1024)  # comparisons share their sides, and pairing rows takes long
+def _values(profile: str, source: Source, stamps: tuple[tables.Stamp, ...]) -> Sample:
     rows = tables.rows(profile, source.run)
     column = SCORES.get(source.column, source.column)
     if len(rows):
@@ -210,12 +215,15 @@ def _seeds(networks: list[str], samples: list[Sample]) -> list[pd.DataFrame]:
     return [found[name] for name in networks]
 
 
-@lru_cache(maxsize=4)  # of 8 to 60 MB each
 def host_weights(count: int) -> Weights:
     """How often each host is in each draw, after a first row of ones: the sample itself."""
-    rng = np.random.default_rng(0)
-    found = rng.multinomial(count, np.full(count, 1 / count), DRAWS)
-    return np.vstack([np.ones(count), found])
+    return np.vstack([np.ones(count), _host_counts(count)])
+
+
+@lru_cache(maxsize=64)  # drawing takes longer than all else; a byte each, .5 to 15 MB in all
+def _host_counts(count: int) -> UInt8[np.ndarray, "D H"]:
+    found = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS)
+    return found.astype(np.uint8)
 
 
 @lru_cache(maxsize=16)

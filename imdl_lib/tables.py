@@ -65,13 +65,22 @@ def seed_folders(profile: str, run: str) -> list[Path]:
 
 def rows(profile: str, run: str, name: str = "per_image") -> pd.DataFrame:
     """A run's stored rows over all seeds, with a ``seed`` column; empty where it has none."""
-    files_of = [(folder, folder / f"{name}.csv") for folder in seed_folders(profile, run)]
     frames = [
-        _read(path, (path.stat().st_mtime_ns, path.stat().st_size)).assign(seed=folder.name)
-        for folder, path in files_of
-        if path.exists()
+        _read(path, version).assign(seed=path.parent.name)
+        for path, version in stamps(profile, run, name)
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["set", "seed"])
+
+
+Stamp = tuple[Path, tuple[int, int]]  # a file, its time of change in ns and its bytes
+
+
+def stamps(profile: str, run: str, name: str = "per_image") -> tuple[Stamp, ...]:
+    """The files of a run's stored rows, with what changes when one is written anew."""
+    found = [folder / f"{name}.csv" for folder in seed_folders(profile, run)]
+    return tuple(
+        (path, (path.stat().st_mtime_ns, path.stat().st_size)) for path in found if path.exists()
+    )
 
 
 @lru_cache(maxsize=512)  # a table asks for the same rows cell by cell

@@ -38,6 +38,7 @@ BLIND, ONE_SEED, BUDGET = "undecided (no better than blind)", "one seed", "budge
 CLASSES, MASKS = "classes", "masks"  # what a sample teaches
 
 Runs = Mapping[str, Run]
+Failing = dict[str, list[str]]  # conditions that a comparison fails, with reasons
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,13 @@ AT_THIS_BUDGET = {
 }
 
 
-def _held_back(verdict: str, evidence: str, failed: list[dict[str, str]]) -> Verdict:
+def _held_back(verdict: str, evidence: str, failed: list[Failing]) -> Verdict:
     """What a decision becomes by the first condition that fails."""
     first = next(name for name in (BLIND, ONE_SEED, BUDGET) if any(name in f for f in failed))
-    why = "; ".join(dict.fromkeys(reasons[first] for reasons in failed if first in reasons))
+    reasons = list(dict.fromkeys(reason for f in failed for reason in f.get(first, ())))
+    more = f"; {len(reasons) - LISTED} more" if len(reasons) > LISTED else ""
     name = AT_THIS_BUDGET[verdict] if first == BUDGET else first
-    return Verdict(name, f"({why}) {evidence}")
+    return Verdict(name, f"({'; '.join(reasons[:LISTED])}{more}) {evidence}")
 
 
 def _told(comparisons: list[Comparison], found: list[str]) -> str:
@@ -134,18 +136,18 @@ def _told(comparisons: list[Comparison], found: list[str]) -> str:
 # Conditions ------------------------------------------------------------------------------------
 
 
-def _failing(profile: str, comparison: Comparison, runs: Runs) -> dict[str, str]:
-    """The first condition that a comparison fails, with the reason; empty where it fails none."""
+def _failing(profile: str, comparison: Comparison, runs: Runs) -> Failing:
+    """The first condition that a comparison fails, with reasons; empty where it fails none."""
     if not comparison.sources:
         return {}
     conditions = {BLIND: _no_better_than_blind, ONE_SEED: _one_seed, BUDGET: _unequal}
     for name, condition in conditions.items():
-        if reason := condition(profile, comparison, runs):
-            return {name: reason}
+        if reasons := condition(profile, comparison, runs):
+            return {name: reasons}
     return {}
 
 
-def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> str:
+def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     """Why the better side may see no more than a blind control; empty where it surely does."""
     where = [comparison.home] if comparison.home else comparison.sources
     skills = dict.fromkeys(map(_skill, where))
@@ -153,8 +155,8 @@ def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> s
     better = max(skills, key=lambda skill: _observed(profile, skill))
     margin, control = beyond[better]
     if margin.interval.low > 0:
-        return ""
-    return f"{better.run} is no better than {control} on {better.set}: {margin.interval}"
+        return []
+    return [f"{better.run} is no better than {control} on {better.set}: {margin.interval}"]
 
 
 _CLASS_COLUMNS = ("correct_", "top_", "wrong_inside_", "camera_")
@@ -217,16 +219,14 @@ def largest_classes(column: str) -> float:
     return float(100 * most / leaves)
 
 
-def _one_seed(profile: str, comparison: Comparison, runs: Runs) -> str:
+def _one_seed(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     """Which of several trainings was done once; empty where none was or there is only one."""
     trained = _trained(comparison, runs)
-    if len(trained) < 2:
-        return ""
     once = [run for run in trained if len(tables.records(profile, run)) < 2]
-    return f"one seed of {', '.join(once)}" if once else ""
+    return [f"one seed of {run}" for run in once] if len(trained) > 1 else []
 
 
-def _unequal(profile: str, comparison: Comparison, runs: Runs) -> str:
+def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     """Which side has not learned, or saw too many samples; empty where all are fit to compare."""
     trained = _trained(comparison, runs)
     reasons = [
@@ -240,7 +240,7 @@ def _unequal(profile: str, comparison: Comparison, runs: Runs) -> str:
     if seen and seen[most] > TIMES_THE_SAMPLES * seen[least]:
         times = f"{seen[most]:,} samples with {task}, {least} {seen[least]:,}"
         reasons.append(f"{most} saw {times}")
-    return "; ".join(reasons)
+    return reasons
 
 
 def _learned(profile: str, run: str) -> bool:

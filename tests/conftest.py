@@ -52,7 +52,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Profile:
         forged_samples=64,
         released_samples=64,
         thorough_samples=64,
-        minimum_samples=50,
         test_count=4,
         real_count=None,
         timed_turns=1,

@@ -23,7 +23,6 @@ PROFILE = Profile(
     forged_samples=768,
     released_samples=1536,
     thorough_samples=3072,
-    minimum_samples=20_000,
     test_count=16,
     real_count=None,
     timed_turns=1,
@@ -98,7 +97,7 @@ def test_identity_follows_the_schedule(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "tiny"}, {"test_count": 99}, {"seeds": (0, 1)}, {"minimum_samples": 1}],
+    [{"name": "tiny"}, {"test_count": 99}, {"seeds": (0, 1)}],
     ids=str,
 )
 def test_identity_ignores_the_rest_of_a_profile(change):
