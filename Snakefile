@@ -54,9 +54,9 @@ def drawn_from(paper):
 
 
 def shown_in(notebook):
-    """Papers whose results a notebook shows: its own, or all where it is about none."""
+    """Whose results a notebook shows: its own paper's, or everyone's where it is about none."""
     own = notebook.partition("_")[2]
-    return [own] if own in experiments.PAPERS else list(experiments.PAPERS)
+    return [own] if own in experiments.PAPERS else list(experiments.OWNERS)
 
 
 # Every stamp in the order of work, with the files that it vouches for.
@@ -66,9 +66,8 @@ for owner in experiments.OWNERS:
     for made in trained(owner):
         name = made.removeprefix(stamp("train", ""))
         VOUCHED[made] = list(folders.values()) if PER_PAPER else [folders[name]]
-for paper in experiments.PAPERS:
-    shown = [f"{top}/{PROFILE}/{paper}" for top in ("results", "figures")]
-    VOUCHED[stamp("evaluate", paper)] = shown
+    shown = [f"{top}/{PROFILE}/{owner}" for top in ("results", "figures")]
+    VOUCHED[stamp("evaluate", owner)] = shown
 for name in NOTEBOOKS:
     VOUCHED[stamp("notebook", name)] = [f"build/{PROFILE}/notebooks/{name}.ipynb"]
 VOUCHED[stamp("summary", "all")] = [f"results/{PROFILE}/summary.json"]
@@ -131,7 +130,7 @@ rule notebook:
 
 rule summary:
     input:
-        [stamp("evaluate", paper) for paper in experiments.PAPERS],
+        [stamp("evaluate", owner) for owner in experiments.OWNERS],
         [stamp("notebook", name) for name in NOTEBOOKS],
     output: touch(stamp("summary", "all"))
     shell: "imdl summary --profile {PROFILE} >/dev/null"

@@ -36,7 +36,7 @@ from .papers import mantranet
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 DIGITS = 4
-ABOUT = ("image", "kind", "forged_share")  # columns of every row
+ABOUT = ("image", "kind", "forged_share", "host")  # columns of every row that has them
 PIXEL_METRICS = {
     "pixel_auc": metrics.pixel_auc_per_image,
     "pixel_f1_at_half": metrics.pixel_f1_at_half,
@@ -254,7 +254,8 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
 
 
 def _kept(rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [{name: row[name] for name in (*ABOUT, *wanted)} for row in rows]
+    kept = (*ABOUT, *wanted)
+    return [{name: row[name] for name in kept if name in row} for row in rows]
 
 
 @torch.inference_mode()

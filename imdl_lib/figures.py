@@ -100,13 +100,16 @@ def curves(axis: plt.Axes, lines: dict[str, tuple[np.ndarray, np.ndarray]], **la
 
 
 def bars(axis: plt.Axes, series: np.ndarray, groups: np.ndarray, values: np.ndarray) -> None:
-    """Bars of ``values`` (series, groups), side by side within each group, with their numbers."""
+    """Bars of ``values`` (series, groups), side by side within each group, with their numbers.
+
+    NaN leaves a gap.
+    """
     width = 0.8 / len(series)
     colours = sns.color_palette("colorblind", len(series))
     for number, (name, heights, colour) in enumerate(zip(series, values, colours, strict=True)):
         place = np.arange(len(groups)) + (number - (len(series) - 1) / 2) * width
         drawn = axis.bar(place, heights, width, label=name, color=colour)
-        axis.bar_label(drawn, fmt="%.1f", fontsize=7)
+        axis.bar_label(drawn, ["" if np.isnan(v) else f"{v:.1f}" for v in heights], fontsize=7)
     axis.set_xticks(np.arange(len(groups)), [str(name).replace("_", " ") for name in groups])
     axis.legend(fontsize=7, frameon=False)
 

@@ -78,18 +78,8 @@ def _values(profile: str, source: Source, stamps: tuple[tables.Stamp, ...]) -> S
 
 
 def _chosen(rows: pd.DataFrame, source: Source) -> pd.Series:
-    """Which rows a source is about.
-
-    A set below ``<name>/*`` that is another one, distorted, is not meant; and the forged images of
-    a real set are found among all of it, too.
-
-    >>> rows = pd.DataFrame({"set": ["four_kinds/splice", "four_kinds/jpeg=50"]})
-    >>> _chosen(rows, Source("p/run", "four_kinds/*", "pixel_auc")).tolist()
-    [True, False]
-    """
+    """Which rows a source is about: the forged images of a real set are found among all of it."""
     chosen = tables.chosen(rows, source)
-    if "*" in source.set:
-        return chosen & (rows["set"].map(_scenes) == rows["set"])
     if source.set.endswith(FORGED) and not chosen.any():
         whole = tables.chosen(rows, replace(source, set=source.set.removesuffix(FORGED)))
         return whole & (rows["forged_share"] > 0)

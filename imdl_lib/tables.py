@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import checksums, datasets, files, paths
+from . import checksums, datasets, files, paths, standins
 from .errors import DataError, RegistryError
-from .registry import BLIND, Cell, Source, Table
+from .registry import BEST_BLIND, BLIND, Cell, Source, Table
 
 COLUMNS = ("row", "column", "metric", "published", "unit", "real", "real_low", "real_high")
-COLUMNS += ("stand_in", "seeds", "setting", "why")
+COLUMNS += ("stand_in", "seeds", "setting", "why", "control")
+NO_CONTROL = "-"
+DISTORTED = frozenset(name for name, one in standins.SETS.items() if one.distortion)
 DIGITS = {"ratio": 2, "images": 0, "layers": 0, "classes": 0, "px": 0}  # by unit
 
 
@@ -144,8 +146,15 @@ def best_blind(profile: str, set: str, column: str) -> tuple[str, float] | None:
 
 
 def in_set(names: pd.Series, wanted: str) -> pd.Series:
-    """Which rows are of a set, or of any set below ``<name>/*``."""
-    return names.str.startswith(wanted[:-1]) if wanted.endswith("/*") else names == wanted
+    """Which rows are of a set, or of any below ``<name>/*`` but distorted ones.
+
+    >>> names = pd.Series(["four_kinds", "four_kinds/splice", "four_kinds/jpeg=50"])
+    >>> in_set(names, "four_kinds/*").tolist()
+    [False, True, False]
+    """
+    if not wanted.endswith("/*"):
+        return names == wanted
+    return names.str.startswith(wanted[:-1]) & ~names.isin(DISTORTED)
 
 
 def chosen(found: pd.DataFrame, source: Source) -> pd.Series:
@@ -178,9 +187,32 @@ def table(
     why: str = "reported only",
     settings: Settings | None = None,
 ) -> Table:
-    """A published table by its printed number, with all its printed cells."""
+    """A published table by its printed number, with all its printed cells.
+
+    Below whatever scores pixels stands the best blind control of its column.
+    """
+    sources = sources | best_blind_row(sources)
     filled = cells(paper, f"Table {number}", sources, settings or {}, why)
     return Table(f"{paper}/table-{number.lower()}", f"Table {number}", caption, protocol, filled)
+
+
+def best_blind_row(sources: Sources) -> Sources:
+    """What the best blind control scores in each column of pixel scores, on the column's sets.
+
+    Rows of the form ``<set>: <method>`` have one for each set.
+
+    >>> of = {("X: ours", "AUC", "pixel AUC"): (Source("a/b", "x", "pixel_auc"),)}
+    >>> [(key, source.run) for key, (source,) in best_blind_row(of).items()]
+    [(('X: best blind control', 'AUC', 'pixel AUC'), 'blind/best')]
+    """
+    found: dict[Key, dict[bool, Source]] = {}
+    for (row, column, metric), cell in sources.items():
+        own, colon, _ = row.rpartition(": ")
+        of_pixels = [source for source in cell if source.column.startswith("pixel_")]
+        for source in of_pixels:  # the first of each side: other sets of a column are its parts
+            sides = found.setdefault((f"{own}{colon}best blind control", column, metric), {})
+            sides.setdefault(source.real, replace(source, run=BEST_BLIND))
+    return {key: tuple(sides.values()) for key, sides in found.items()}
 
 
 def fill(
@@ -213,6 +245,7 @@ def _line(paper: str, number: str, cell: Cell, profile: str, interval: Interval)
         line |= (
             printed.loc[same, ["value", "unit"]].iloc[0].rename({"value": "published"}).to_dict()
         )
+    cell, line["control"] = _with_best_blind(cell, profile)
     for source in cell.sources:
         values = per_seed(profile, source)
         if len(values) and np.isfinite(values).any():
@@ -222,6 +255,19 @@ def _line(paper: str, number: str, cell: Cell, profile: str, interval: Interval)
                 line["real_low"], line["real_high"] = interval(profile, source)
     line["why"] = _why(cell, line, profile)
     return line
+
+
+def _with_best_blind(cell: Cell, profile: str) -> tuple[Cell, str]:
+    """The cell with the controls that are the best ones, and their names: real | stand-in."""
+    names: dict[str, str] = {}
+    sources = list(cell.sources)
+    for number, source in enumerate(sources):
+        if source.run == BEST_BLIND:
+            run, _ = best_blind(profile, source.set, source.column) or (source.run, None)
+            sources[number] = replace(source, run=run)
+            names[_side(source)] = NO_CONTROL if run == BEST_BLIND else run.partition("/")[2]
+    shown = (names.get(side, NO_CONTROL) for side in ("real", "stand_in"))
+    return replace(cell, sources=tuple(sources)), " | ".join(shown) if names else ""
 
 
 def _why(cell: Cell, line: dict[str, Any], profile: str) -> str:
@@ -310,7 +356,8 @@ def text(table: Table, filled: pd.DataFrame, profile: str) -> str:
             head.append("± is half of the 95 % interval over host photos.")
         grid = shown.pivot_table("cell", "row", "column", "first", sort=False)
     grid.index.name = grid.columns.name = None
-    return "\n".join([*head, "", grid.fillna("").to_string(), *_reasons(filled)])
+    notes = [*_controls(filled), *_reasons(filled)]
+    return "\n".join([*head, "", grid.fillna("").to_string(), *notes])
 
 
 def _cell(line: dict[str, Any], table: Table, profile: str) -> str:
@@ -334,6 +381,37 @@ def _labels(filled: pd.DataFrame) -> pd.Series:
     """Rows, with the metric where a row and column hold several."""
     several = filled.duplicated(["row", "column"], keep=False) & (filled["unit"] != "text")
     return filled["row"].where(~several, filled["row"] + ", " + filled["metric"])
+
+
+def _controls(filled: pd.DataFrame) -> list[str]:
+    """Which blind control is the best one, on each side of the cells."""
+    blind = filled[filled["control"] != ""]
+    if not len(blind):
+        return []
+    several = blind["metric"].nunique() > 1
+    of = blind["row"].str.rpartition(": ")[0].where(blind["row"].str.contains(": "), "")
+    named = (of + " " + blind["column"]).str.strip() + ("; " + blind["metric"] if several else "")
+    alike = blind["control"].groupby(of).transform("nunique") == 1
+    named = of.where(alike & (of != ""), named)  # one name for all columns of a set
+    lines = [""]
+    for side, where in enumerate(("real sets", "stand-ins")):
+        best = blind["control"].str.split(" | ", regex=False).str[side]
+        if (known := best != NO_CONTROL).any():
+            said = f"Best blind control on {where}: {_grouped(named[known], best[known])}."
+            lines += textwrap.wrap(said, 110)
+    return lines
+
+
+def _grouped(names: pd.Series, values: pd.Series) -> str:
+    """Which value each name has; the commonest value stands for all names that are not told.
+
+    >>> _grouped(pd.Series(["a", "b", "c"]), pd.Series(["x", "y", "x"]))
+    'y (b), else x'
+    """
+    common = values.value_counts().index[0]  # of equally common ones the first
+    others = names.groupby(values[values != common], sort=False).unique()
+    told = [f"{value} ({', '.join(where)})" for value, where in others.items()]
+    return ", ".join([*told, f"else {common}" if told else common])
 
 
 def _reasons(filled: pd.DataFrame) -> list[str]:

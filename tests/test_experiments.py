@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 
+import fakes
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,8 +27,10 @@ from imdl_lib import (
     resampling,
     standins,
     tables,
+    train,
     verdicts,
 )
+from imdl_lib.baselines.blind import MeanMask
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.experiments import blind, mantranet, pscc_net, uen
 from imdl_lib.forge import check
@@ -154,6 +157,33 @@ def test_every_blind_control_is_scored_wherever_a_table_reads_a_mask():
     assert names <= {*blind.TESTS}
     none = {"operations", "cameras", "kcmi", "copies", "like_nist16_train"}
     assert not none & {*blind.TESTS}
+
+
+def test_every_table_of_localization_has_a_row_of_blind_controls():
+    numbers = {
+        table.id
+        for table in experiments.TABLES
+        if any(s.run == registry.BEST_BLIND for cell in table.cells for s in cell.sources)
+    }
+    assert numbers == {
+        *(f"mantranet/table-{number}" for number in (6, 7, 8)),
+        *(f"pscc_net/table-{number}" for number in ("ii", "iii", "v", "vi")),
+        *(f"uen/table-{number}" for number in (1, 2, 3)),
+    }
+    assert {*registry.BLIND} <= {*experiments.needs(experiments.item("uen/table-1"))}
+    assert registry.BEST_BLIND not in experiments.needs(experiments.item("uen/table-1"))
+
+
+def test_the_quick_profile_scores_blind_controls_where_tables_show_them():
+    shown, sets = {s.set for s in sources() if s.run in registry.BLIND}, pd.Series(blind.SHOWN)
+    read = [tables.in_set(sets, name) for name in shown]
+    assert all(found.any() for found in read) and np.any(read, 0).all()
+    assert len(blind.SHOWN) < len(blind.TESTS) / 3
+    run = experiments.run("blind/centre")
+    assert run.tests_at(profiles.QUICK) == blind.SHOWN
+    assert run.tests_at(profiles.STANDARD) == blind.TESTS
+    other = experiments.run("pscc_net/full")
+    assert other.tests_at(profiles.QUICK) == other.tests
 
 
 def test_identities_differ():
@@ -302,14 +332,51 @@ def test_all_62_items_are_listed(workplace):
     entries = experiments.listing("quick")
     assert len(entries) == len({entry["id"] for entry in entries}) == 62
     listed = {entry["id"]: entry for entry in entries}
-    assert set(experiments.BY_ID) <= set(listed)
-    for id, item in experiments.BY_ID.items():
+    of_papers = {id: i for id, i in experiments.BY_ID.items() if i.paper in experiments.PAPERS}
+    assert set(of_papers) <= set(listed)
+    for id, item in of_papers.items():
         assert listed[id]["kind"] == ("table" if isinstance(item, Table) else "figure")
         assert listed[id]["number"] == item.number
     for entry in entries:
         assert entry["state"] == "not yet" and entry["files"] == []
         cells = entry["ours"] + entry["measurable"] + entry["quoted"]
         assert (cells > 0) == (entry["id"] in experiments.BY_ID) and entry["ours"] == 0
+
+
+def test_figures_of_blind_controls_are_no_published_items(workplace, monkeypatch):
+    ours = {id for id, item in experiments.BY_ID.items() if item.paper == blind.ROOM}
+    assert ours == {"blind/figure-1", "blind/figure-2"}
+    assert not ours & {entry["id"] for entry in experiments.listing("quick")}
+
+
+def test_a_picture_of_where_forgeries_lie_keeps_sets_that_are_not_here(workplace, monkeypatch):
+    monkeypatch.setattr(train, "load", lambda job: MeanMask())
+    before = blind._positions("standard")
+    assert np.isnan(before["maps"][1:3]).all()
+    assert list(before["names"][1:3]) == ["CASIA v1", "COVERAGE"]
+    assert blind._draw_positions(before)
+    rates = np.random.default_rng(0).random((2, 16, 16), np.float32)
+    path = tables.stored("standard", "blind/figure-1", ".npz")
+    path.parent.mkdir(parents=True)
+    np.savez(path, names=before["names"], maps=np.concatenate([before["maps"][:1], rates, rates]))
+    assert np.array_equal(blind._positions("quick")["maps"][1:3], rates)
+    monkeypatch.setenv("IMDL_DATA", str(workplace))
+    fakes.coverage(workplace)
+    found = blind._positions("quick")["maps"]
+    assert np.array_equal(found[1], rates[0])
+    assert found[2].sum() * 40 * 56 / 256 == pytest.approx(12 * 14)  # pixels of a forged square
+
+
+def test_bars_show_the_sets_that_any_map_was_scored_on(store):
+    sets = {"set": ["casia1", "like_casia"], "image": [*"00"]}
+    for run, auc in {"blind/centre": 0.7, "blind/saliency": 0.8, "uen/released": 0.6}.items():
+        store("quick", run, sets | {"pixel_auc": [auc, auc / 2]})
+    data = blind._beside("quick")
+    assert list(data["sets"]) == ["CASIA v1\n(real)", "like_casia\n(forged by us)"]
+    assert data["auc"][[0, 1, 4]] == pytest.approx(np.array([[70, 35], [80, 40], [60, 30]]))
+    assert np.isnan(data["auc"][2:4]).all()
+    drawn = blind._draw_beside(data).axes[0]
+    assert sum(text.get_text() == "" for text in drawn.texts) == 4
 
 
 def test_each_paper_has_its_published_items():

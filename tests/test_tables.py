@@ -101,6 +101,71 @@ def test_the_best_blind_control(store):
     assert tables.best_blind("quick", "one", "pixel_auc") is None
 
 
+BLIND_TABLE = Table(
+    "invented/table-1",
+    "Table 1",
+    "",
+    "",
+    tuple(
+        Cell("best blind control", column, "pixel AUC", sources)
+        for column, sources in {
+            "A": (
+                Source("blind/best", "casia1", "pixel_auc", real=True),
+                Source("blind/best", "one", "pixel_auc"),
+            ),
+            "B": (Source("blind/best", "two/*", "pixel_auc"),),
+            "C": (Source("blind/best", "three", "pixel_auc"),),
+        }.items()
+    ),
+)
+
+
+def test_a_row_of_the_best_blind_controls(store):
+    sets = {"set": ["one", "casia1", "two/x"], "image": [*"000"]}
+    for name, auc in {"centre": [0.6, 0.7, 0.5], "saliency": [0.5, 0.6, 0.8]}.items():
+        store("standard", f"blind/{name}", sets | {"pixel_auc": auc})
+    filled = tables.fill(BLIND_TABLE, "standard")
+    assert filled["real"].tolist() == pytest.approx([70, np.nan, np.nan], nan_ok=True)
+    assert filled["stand_in"].tolist() == pytest.approx([60, 80, np.nan], nan_ok=True)
+    assert filled["control"].tolist() == ["centre | centre", "- | saliency", "- | -"]
+    assert filled["why"].tolist() == ["", "", "its run is not finished at this profile"]
+    notes = tables.text(BLIND_TABLE, filled, "standard").split("\n\n")[-2]
+    assert notes.splitlines() == [
+        "Best blind control on real sets: centre.",
+        "Best blind control on stand-ins: saliency (B), else centre.",
+    ]
+
+
+def test_sets_whose_columns_share_a_control_are_told_once(store):
+    rows = {"set": ["one", "two/x", "three"], "image": [*"000"]}
+    for name, auc in {"centre": [0.6, 0.7, 0.5], "saliency": [0.5, 0.6, 0.8]}.items():
+        store("standard", f"blind/{name}", rows | {"pixel_auc": auc})
+    named = {("X", "A"): "one", ("X", "B"): "two/x", ("Y", "A"): "three", ("Y", "B"): "three"}
+    cells = tuple(
+        Cell(f"{of}: best blind control", column, "AUC", (Source("blind/best", set, "pixel_auc"),))
+        for (of, column), set in named.items()
+    )
+    table = replace(BLIND_TABLE, cells=cells)
+    shown = tables.text(table, tables.fill(table, "standard"), "standard")
+    assert "Best blind control on stand-ins: saliency (Y), else centre." in shown
+
+
+def test_a_row_of_blind_controls_stands_in_tables_of_pixel_scores_alone():
+    real = Source("a/b", "casia1", "pixel_auc", real=True)
+    part, stand_in = replace(real, set="casia1/forged"), Source("c/d", "like_casia", "pixel_auc")
+    image = Source("a/b", "like_casia_d", "image_auc")
+    made = tables.best_blind_row(
+        {
+            ("ours", "CASIA", "AUC"): (real, stand_in),
+            ("theirs", "CASIA", "AUC"): (part, replace(stand_in, run="e/f")),
+            ("ours", "CASIA-D", "AUC"): (image,),
+            ("ours", "weights", "count"): (Source("a/b", "run", "paper_parameters"),),
+        }
+    )
+    both = tuple(replace(source, run="blind/best") for source in (real, stand_in))
+    assert made == {("best blind control", "CASIA", "AUC"): both}
+
+
 def test_rows_that_were_scored_anew_are_read_anew(store):
     for value in (0.5, 0.75):
         store("standard", RUN, {"set": ["one"], "image": ["0"], "pixel_auc": [value]})

@@ -5,14 +5,14 @@ detector that does not exceed the best of them has not been shown to see any tra
 Two do not look at the image at all, five look at it without having seen any forgery.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, Num, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from ..batch import Prediction
@@ -25,7 +25,7 @@ SALIENCY_PX = 64  # the longer side at which saliency is computed; smaller image
 SALIENCY_BLUR = 2.5  # px at that size
 LEAST_AMPLITUDE = 1.0  # grey levels, summed over all pixels; below this a frequency is absent
 LEAST_RANGE = 1e-3  # share of the greatest value below which a map is flat, but for rounding
-GRID = 16  # side of the stored mean mask
+GRID = 16  # cells along a side of a mean mask
 
 Image = UInt8[np.ndarray, "H W 3"]
 Map = Float32[np.ndarray, "H W"]
@@ -118,6 +118,16 @@ CONTROLS: dict[str, Callable[[Image], Map]] = {  # by the name of the run
 }
 
 
+def forged_rates(masks: Iterable[np.ndarray]) -> Float32[np.ndarray, "16 16"]:
+    """Share of each cell of a grid over the frame that masks of any size mark, on average.
+
+    Masks are (H, W); other than 0 is forged.
+    """
+    marked = ((mask > 0).astype(np.float32) for mask in masks)
+    cells = [cv2.resize(one, (GRID, GRID), interpolation=cv2.INTER_AREA) for one in marked]
+    return np.mean(cells, 0, dtype=np.float32)
+
+
 class MeanMask(nn.Module):
     """The mean of the masks that networks are trained on, laid over any image."""
 
@@ -125,10 +135,9 @@ class MeanMask(nn.Module):
         super().__init__()
         self.register_buffer("prob", torch.zeros(1, 1, GRID, GRID))
 
-    def fit(self, masks: Num[np.ndarray, "N S S"]) -> None:
-        """Take the share of the masks that mark each cell of the grid; other than 0 is forged."""
-        share = torch.from_numpy((np.asarray(masks) > 0).mean(0))[None, None]
-        self.prob = F.adaptive_avg_pool2d(share, GRID).float()
+    def fit(self, masks: Iterable[np.ndarray]) -> None:
+        """Take the mean of training masks (H, W); other than 0 is forged."""
+        self.prob = torch.from_numpy(forged_rates(masks))[None, None]
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Prediction:
         """The stored share at each pixel; an image's score is the mean of its map."""

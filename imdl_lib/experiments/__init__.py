@@ -29,7 +29,9 @@ OWNERS = (*PAPERS, blind.ROOM)  # whose runs there are: blind controls are of no
 
 RUNS: tuple[Run, ...] = tuple(run for room in (*PAPERS.values(), blind) for run in room.RUNS)
 TABLES: tuple[Table, ...] = tuple(item for paper in PAPERS.values() for item in paper.TABLES)
-FIGURES: tuple[Figure, ...] = tuple(item for paper in PAPERS.values() for item in paper.FIGURES)
+FIGURES: tuple[Figure, ...] = tuple(
+    item for room in (*PAPERS.values(), blind) for item in room.FIGURES
+)
 CLAIMS: tuple[Claim, ...] = tuple(
     claim
     for paper in TITLES

@@ -95,6 +95,18 @@ def test_the_mean_of_two_masks():
     assert model(torch.rand(1, 3, 160, 80)).prob[0, 0, 40, 60] == pytest.approx(0.5)
 
 
+def test_masks_of_any_size_share_one_grid():
+    """Half of the frame each: a wide mask's left half, a tall one's upper half."""
+    wide, tall = np.zeros((40, 160), bool), np.zeros((96, 32), np.uint8)
+    wide[:, :80] = True
+    tall[:48] = 3
+    quadrants = np.array([[1, 0.5], [0.5, 0]]).repeat(8, 0).repeat(8, 1)
+    assert blind.forged_rates(iter([wide, tall])) == pytest.approx(quadrants)
+    cell = np.zeros((160, 160), bool)
+    cell[10:15, 25] = True
+    assert blind.forged_rates([cell])[1, 2] == pytest.approx(0.05)
+
+
 # Against loops
 
 
