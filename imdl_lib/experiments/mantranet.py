@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import figures, registry, splits, tables
+from .. import figures, published_times, registry, splits, tables
 from ..claims import (
     Judge,
     above,
@@ -22,6 +22,7 @@ from ..claims import (
     listed,
     loses,
     narrower,
+    recorded,
     resampled,
     rising,
     series,
@@ -35,7 +36,7 @@ from ..registry import Run, Source
 from ..resampling import Drawn, drawn_gaps, host_weights, values
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Settings, Sources
-from ..verdicts import CHANCE_AUC
+from ..verdicts import CHANCE_AUC, FAILED, HELD
 
 PAPER = "mantranet"
 
@@ -735,6 +736,17 @@ def _apart(run: str) -> Judge:
     return resampled(statistic, first, second)
 
 
+_HARDER = (  # several regions, small ones, chained edits, small and large images
+    *("several_copies", "like_nist16", "like_imd20"),
+    *("scenes/1", "scenes/5"),
+)
+
+
+def _any_size(kept: float) -> tuple[str, str]:
+    said = f"maps of square, odd and wide images {'have' if kept else 'lack'} their images' sizes"
+    return (HELD if kept else FAILED), said
+
+
 JUDGES: dict[str, Judge] = {
     "C1": both(*(above(_half_way_to(f"IMC-385 Top-{k}", k), _top(k, "wd")) for k in (1, 10))),
     "C2": keeps(  # the claim names learned inpainting, which no stand-in has
@@ -848,7 +860,9 @@ JUDGES: dict[str, Judge] = {
             for column in ("COVERAGE", "CASIA")
         )
     ),
-    "C35": unjudged("would take the same scenes at several sizes"),
+    "C35": higher(  # the side of its training images is twice that of ablations
+        *((_pixel("released", "scenes/2"), _pixel("released", f"scenes/{n}")) for n in (4, 5))
+    ),
     "C36": close(
         2 * _printed_range("Table 8", "ManTra-Net", JUDGED_ON, "pixel AUC"),
         *(_negated("released", name) for name in JUDGED_ON.values()),
@@ -857,8 +871,18 @@ JUDGES: dict[str, Judge] = {
         "would take NIST16's stand-in tuned on twice, with base photos shared between training "
         "and test and without"
     ),
-    "C38": unjudged("asks for the paper's GPU"),
-    "C39": unjudged("would take recalls by number and area of regions, and several sizes"),
+    "C38": published_times.within(
+        _printed("text", "ManTra-Net", "1024x768 image, NVIDIA 1080Ti", "run time"),
+        "1024x768",
+        f"{PAPER}/released",
+    ),
+    "C39": both(  # copes: it keeps half of what it finds in plain images, beyond blind maps
+        keeps(
+            0.5,
+            *((_pixel("released", name), _pixel("released", "four_kinds")) for name in _HARDER),
+        ),
+        recorded(_any_size, "any_size", f"{PAPER}/released", constructed=True),
+    ),
     "C40": loses(
         0.5, (_pixel("released", "four_kinds/stylise=1"), _pixel("released", "four_kinds"))
     ),
@@ -873,7 +897,7 @@ JUDGES: dict[str, Judge] = {
             _of("released", "two_regions", "recall_mean"),
         )
     ),
-    "C44": unjudged("would take a network that is run at many sizes"),
+    "C44": recorded(_any_size, "any_size", f"{PAPER}/released", constructed=True),
     "C45": unjudged(
         "would take anomaly networks on extractors of every level, and a learning curve"
     ),
