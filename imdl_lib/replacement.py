@@ -143,7 +143,10 @@ def _remove_dropped(paper: str, kept: set[str]) -> None:
 
 
 def _render(paper: str) -> list[str]:
-    """Render the paper's items, and those of other papers that show its runs and are current."""
+    """Render the paper's items, and those of other papers that show its runs and are current.
+
+    Claims are judged anew in every paper, for they are held against runs of others too.
+    """
     own = {run.id for run in experiments.RUNS if run.paper == paper}
     shown = [
         item.id
@@ -151,4 +154,6 @@ def _render(paper: str) -> list[str]:
         if (item.paper == paper or own & {*experiments.needs(item)})
         and experiments.current(item, "standard")
     ]
-    return [str(experiments.render(id, "standard").relative_to(paths.ROOT)) for id in shown]
+    made = [experiments.render(id, "standard") for id in shown]
+    made += [experiments.judge(name, "standard") for name in experiments.PAPERS]
+    return [str(path.relative_to(paths.ROOT)) for path in made]

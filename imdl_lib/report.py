@@ -21,6 +21,7 @@ from .verdicts import Runs, chain
 Judged = Sequence[tuple[Claim, Verdict]]
 
 WIDTH = 105
+KEPT = ["id", "key", "verdict", "was", "evidence"]
 READ = ("per_image.csv", "pooled.csv", "run.json")  # of each seed's folder
 
 
@@ -51,13 +52,9 @@ def _digest_of(path: Path, version: tuple[int, int]) -> str:
 def keep(profile: str, paper: str, judged: Iterable[tuple[Claim, str, Verdict]]) -> Path:
     """Store verdicts with their keys; returns the file."""
     path = tables.stored(profile, f"{paper}/claims", ".csv")
-    rows = [
-        {"id": claim.id, "key": key, "verdict": said.verdict, "was": said.was}
-        | {"evidence": said.evidence}
-        for claim, key, said in judged
-    ]
+    rows = [(claim.id, key, said.verdict, said.was, said.evidence) for claim, key, said in judged]
     with files.whole(path) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        pd.DataFrame(rows, columns=KEPT).to_csv(temporary, index=False)
     return path
 
 

@@ -533,12 +533,11 @@ def test_a_paper_that_is_not_built_says_what_its_claims_would_take():
 @pytest.fixture(scope="module")
 def committed():
     """Every claim of a built paper, judged from the committed rows now."""
-    found = {}
-    for claim in JUDGED:
-        earlier = [id for id in claim.judge.runs if experiments.stored_is_earlier(id, "standard")]
-        if not earlier:
-            found[claim.id] = claim.judge("standard", experiments.RUN_BY_ID)
-    return found
+    return {
+        claim.id: claim.judge("standard", experiments.RUN_BY_ID)
+        for claim in JUDGED
+        if not any(experiments.stored_is_earlier(id, "standard") for id in claim.judge.runs)
+    }
 
 
 def test_kept_verdicts_are_those_of_the_committed_rows(committed):

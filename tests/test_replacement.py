@@ -34,6 +34,7 @@ def paper(store, tiny, monkeypatch):
     monkeypatch.setattr(experiments, "RUNS", tuple(runs.values()))
     monkeypatch.setattr(experiments, "RUN_BY_ID", runs)
     monkeypatch.setattr(experiments, "BY_ID", {TABLE.id: TABLE})
+    monkeypatch.setattr(experiments, "CLAIMS", ())
     for name in ("next", "standard"):
         monkeypatch.setitem(profiles.PROFILES, name, replace(tiny, name=name))
     for module in (history, replacement):
@@ -72,7 +73,10 @@ def test_a_whole_paper_is_replaced(paper, listed):
     trained(ELA, NOI1)
     new = tables.rows("next", ELA.id)
     assert state() == experiments.EARLIER  # until it is replaced
-    assert replacement.replace("mantranet") == ["results/standard/mantranet/items/table-9.csv"]
+    assert replacement.replace("mantranet") == [
+        "results/standard/mantranet/items/table-9.csv",
+        *(f"results/standard/{name}/items/claims.csv" for name in experiments.PAPERS),
+    ]
     assert state() == experiments.MADE
     pd.testing.assert_frame_equal(tables.rows("standard", ELA.id), new)
     assert published(ELA.id, "profile") == "standard"

@@ -208,10 +208,15 @@ def verdict(claim: Claim, profile: str) -> Verdict:
         return Verdict("not yet judged", f"{named}; it would take: {claim.test}")
     if profile == "quick":
         return Verdict("quick (not judged)")
-    if earlier := [id for id in sorted(claim.judge.runs) if stored_is_earlier(id, profile)]:
+    if earlier := _earlier(claim, profile):
         return Verdict("not yet judged", f"(trained again) of an earlier recipe: {_few(earlier)}")
     key = report.key(profile, claim, RUN_BY_ID)
     return report.kept(profile, claim, key) or claim.judge(profile, RUN_BY_ID)
+
+
+def _earlier(claim: Claim, profile: str) -> list[str]:
+    """Runs of a claim whose stored rows are of an earlier recipe."""
+    return [id for id in sorted(claim.judge.runs) if stored_is_earlier(id, profile)]
 
 
 def _few(names: list[str]) -> str:
@@ -226,8 +231,12 @@ def judged(profile: str, paper: str = "") -> report.Judged:
 
 
 def judge(paper: str, profile: str) -> Path:
-    """Judge a paper's claims from stored rows and keep the verdicts; returns their file."""
-    chosen = [claim for claim in CLAIMS if claim.paper == paper and claim.judge]
+    """Judge a paper's claims from stored rows and keep the verdicts; returns their file.
+
+    Those of which rows are of an earlier recipe are not judged.
+    """
+    of_paper = [claim for claim in CLAIMS if claim.paper == paper and claim.judge]
+    chosen = [claim for claim in of_paper if not _earlier(claim, profile)]
     found = [
         (claim, report.key(profile, claim, RUN_BY_ID), claim.judge(profile, RUN_BY_ID))
         for claim in chosen
