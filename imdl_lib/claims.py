@@ -135,18 +135,18 @@ def _ahead(
     asked = f", {by:+.1f} asked" if by else ""
     called = frozenset(source.run for source in sides[1]) if weak else frozenset()
     said = f"{where}{first} - {second} {change.interval}{asked}"
-    return _compared(change - by, said, (*sides[0], *sides[1]), home, called)
+    return _compared(change - by, said, sides, home, called)
 
 
 def _compared(
     margin: Drawn,
     said: str,
-    sources: Iterable[Source],
+    sides: Iterable[Side],
     home: Source | None = None,
     weak: frozenset[str] = frozenset(),
 ) -> Comparison:
     """A comparison that holds where its margin is above zero."""
-    return Comparison(said, *margin.p_values, tuple(sources), home, weak)
+    return Comparison(said, *margin.p_values, tuple(_flat([side]) for side in sides), home, weak)
 
 
 def above(level: float | int, *sources: Source, home: Source | None = None) -> Judge:
@@ -197,7 +197,8 @@ def close(tolerance: float | int, *sources: Source, home: Source | None = None) 
         a, b = (a, b) if gaps[a, b].observed >= 0 else (b, a)
         widest = (found[a] - found[b]).interval
         said = f"largest gap {_name(a, b)} - {_name(b, a)} {widest}; limit {tolerance:.3g}"
-        return [Comparison(said, max(holds), min(1.0, len(gaps) * min(fails)), sources, home)]
+        sides = tuple((source,) for source in sources)
+        return [Comparison(said, max(holds), min(1.0, len(gaps) * min(fails)), sides, home)]
 
     return _judge([*sources, home], rule)
 
@@ -267,7 +268,7 @@ def _left(share: float, pairs: tuple[tuple[Source, Source], ...], side: int) -> 
     def rule(profile: str, runs: Runs) -> list[Comparison]:
         made = []
         for there, here in pairs:
-            left, whole = (beyond_blind(profile, source)[0] for source in (there, here))
+            left, whole = (found for found, _ in beyond_blind(profile, there, here))
             said = (
                 f"{there.set}: {left.interval} beyond the best blind control, "
                 f"{here.set}: {whole.interval}; {share:.0%} asked"
@@ -299,7 +300,7 @@ def series(
         made = []
         for points in lines:
             if beyond:
-                found = [beyond_blind(profile, source)[0] for source in points.values()]
+                found = [one for one, _ in beyond_blind(profile, *points.values())]
             else:
                 found = drawn(profile, *points.values(), network=network_of(runs))
             y = np.stack([np.r_[one.observed, one.resampled] for one in found], 1)

@@ -26,7 +26,7 @@ from . import tables
 from .errors import RegistryError
 from .manipulations import HIERARCHY
 from .registry import Run, Source, Verdict
-from .resampling import DRAWS, FORGED, Drawn, Missing, drawn, values
+from .resampling import DRAWS, FORGED, Drawn, Missing, drawn, mean, values
 
 LISTED = 4  # comparisons of a claim that are told one by one; of more, those that do not hold
 HELD, FAILED, OPEN = "holds", "contradicted", "open"
@@ -48,10 +48,15 @@ class Comparison:
     said: str
     p_holds: float  # one-sided p-value of what the claim says; small where rows say so
     p_fails: float  # of the contrary
-    sources: tuple[Source, ...] = ()  # what is compared; none: a fact that needs no network
+    sides: tuple[tuple[Source, ...], ...] = ()  # what is compared, each the mean of its sources
     home: Source | None = None  # where its network must beat blind controls; None: where judged
     weak: frozenset[str] = frozenset()  # runs that the claim calls weak: they need not have learned
     is_constructed: bool = False  # a fact of the code or the maths
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is compared; nothing, where it is a fact that needs no network."""
+        return tuple(source for side in self.sides for source in side)
 
 
 # What becomes of comparisons --------------------------------------------------------------------
@@ -149,19 +154,21 @@ def _failing(profile: str, comparison: Comparison, runs: Runs) -> Failing:
 
 def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     """Why the better side may see no more than a blind control; empty where it surely does."""
-    where = [comparison.home] if comparison.home else comparison.sources
-    skills = dict.fromkeys(map(_skill, where))
-    beyond = {skill: beyond_blind(profile, skill) for skill in skills}
-    better = max(skills, key=lambda skill: _observed(profile, skill))
-    margin, control = beyond[better]
-    if margin.interval.low > 0:
+    sides = [(comparison.home,)] if comparison.home else comparison.sides
+    skills = dict.fromkeys(tuple(dict.fromkeys(map(_skill, side))) for side in sides)
+    better = max(skills, key=lambda side: mean(drawn(profile, *side)).observed)
+    margins, controls = zip(*beyond_blind(profile, *better), strict=True)
+    beyond = mean(margins).interval
+    if beyond.low > 0:
         return []
-    return [f"{better.run} is no better than {control} on {better.set}: {margin.interval}"]
+    runs_of, sets = ({getattr(source, name): 0 for source in better} for name in ("run", "set"))
+    told = f"{', '.join(runs_of)} is no better than {', '.join(dict.fromkeys(controls))}"
+    return [f"{told} on {', '.join(sets)}: {beyond}"]
 
 
 _CLASS_COLUMNS = ("correct_", "top_", "wrong_inside_", "camera_")
 _MAPS = {"membership_auc": "pixel_auc", "split_auc": "pixel_auc"}  # what a control's map has
-_SCORE_COLUMNS = ("pixel_", "image_", "correct_", "top_", "camera_correct", *_MAPS)
+_SCORE_COLUMNS = ("pixel_auc", "pixel_f1", "image_auc", "correct_", "top_", "camera_", *_MAPS)
 
 
 def _skill(source: Source) -> Source:
@@ -173,26 +180,39 @@ def _skill(source: Source) -> Source:
     return replace(source, column="pixel_auc", scale=100.0, kind="")
 
 
-def _observed(profile: str, *sources: Source) -> float:
-    """The first source's value, on the images that all share."""
-    return drawn(profile, *sources)[0].observed
+def beyond_blind(profile: str, *sources: Source) -> list[tuple[Drawn, str]]:
+    """Each score less that of the best blind control of its set, and the control's name.
 
-
-def beyond_blind(profile: str, source: Source) -> tuple[Drawn, str]:
-    """A score less that of the best blind control on the same images, and the control's name.
+    All are drawn together. An AUC is held against a half where all controls are below.
 
     Raises:
-        Missing: the source has no rows, or no blind control is scored on its set.
+        Missing: a source has no rows, or no blind control is scored on its set.
     """
+    controls = [_control(profile, source) for source in sources]
+    found = drawn(profile, *sources, *(control for control in controls if control))
+    own, theirs = found[: len(sources)], iter(found[len(sources) :])
+    return [
+        _beyond(one, source, (control, next(theirs)) if control else None)
+        for one, source, control in zip(own, sources, controls, strict=True)
+    ]
+
+
+def _beyond(one: Drawn, source: Source, control: tuple[Source, Drawn] | None) -> tuple[Drawn, str]:
+    if control is None:
+        return one - largest_classes(source.column), "its largest classes"
+    name, other = control[0].run, control[1]
+    if "auc" in source.column and other.observed < CHANCE_AUC:
+        return one - CHANCE_AUC, "chance"
+    return one - other, name
+
+
+def _control(profile: str, source: Source) -> Source | None:
+    """The best blind control on a source's set; classes are held against the largest, not a map."""
     if source.column.startswith(_CLASS_COLUMNS):
-        return drawn(profile, source)[0] - largest_classes(source.column), "its largest classes"
+        return None
     values(profile, source)  # what is missing first is the network's own rows
     control = replace(source, column=_MAPS.get(source.column, source.column))
-    best = _best_blind(profile, control)
-    first, second = drawn(profile, source, replace(control, run=best))
-    if "auc" in source.column and second.observed < CHANCE_AUC:
-        return first - CHANCE_AUC, "chance"
-    return first - second, best
+    return replace(control, run=_best_blind(profile, control))
 
 
 def _best_blind(profile: str, source: Source) -> str:
@@ -221,9 +241,11 @@ def largest_classes(column: str) -> float:
 
 def _one_seed(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     """Which of several trainings was done once; empty where none was or there is only one."""
-    trained = _trained(comparison, runs)
-    once = [run for run in trained if len(tables.records(profile, run)) < 2]
-    return [f"one seed of {run}" for run in once] if len(trained) > 1 else []
+    if len(_trained(comparison, runs)) < 2:
+        return []
+    scored = dict.fromkeys(s.run for s in comparison.sources if network(s.run, runs))
+    once = [run for run in scored if len(tables.records(profile, run)) < 2]
+    return [f"one seed of {run}" for run in once]
 
 
 def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
@@ -232,7 +254,7 @@ def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     reasons = [
         f"{run} is not shown to have learned"
         for run in trained
-        if run not in comparison.weak and not _learned(profile, run)
+        if run in _bound(comparison, runs) and not _learned(profile, run)
     ]
     task = _task(comparison)
     seen = {run: _taught(profile, run, task, runs) for run in trained}
@@ -241,6 +263,11 @@ def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
         times = f"{seen[most]:,} samples with {task}, {least} {seen[least]:,}"
         reasons.append(f"{most} saw {times}")
     return reasons
+
+
+def _bound(comparison: Comparison, runs: Runs) -> set[str]:
+    """The trainings that must have learned: all but those of weak sides alone."""
+    return {network(s.run, runs) for s in comparison.sources if s.run not in comparison.weak}
 
 
 def _learned(profile: str, run: str) -> bool:

@@ -196,6 +196,47 @@ def test_what_is_no_score_asks_it_of_the_pixel_auc(fair, store):
     assert [put(80), put(50)] == ["reproduced", BLIND]
 
 
+def test_a_mean_over_sets_is_held_against_blind_controls_on_all_of_them(store, tiny):
+    """Twenty points beyond the centre on one set do not stand for thirty below it on another."""
+    sets = (SET, "like_coverage")
+    levels = {"invented/a": (80, 55), "invented/b": (79, 54), "blind/centre": (60, 85)}
+
+    def put():
+        for run, pair in levels.items():
+            for seed in (0, 1):
+                rows = {"set": np.repeat(sets, 40), "image": [f"{i}" for i in range(40)] * 2}
+                rows["pixel_auc"] = np.concatenate([(level + NOISE) / 100 for level in pair])
+                store("tiny", run, rows, seed=seed, learned=True)
+        ours, theirs = (tuple(source(run, name) for name in sets) for run in "ab")
+        return said(higher((ours, theirs)))
+
+    found = put()
+    assert found.verdict == BLIND
+    assert "(invented/a is no better than blind/centre on like_columbia, like_coverage: -5.0 [" in (
+        found.evidence
+    )
+    levels["blind/centre"] = (60, 50)
+    assert put().verdict == "reproduced"
+
+
+def test_where_less_is_better_the_pixel_auc_is_asked(fair, store):
+    """A control that marks everything has the most false alarms, and is not the best for that."""
+
+    def put(run, auc, alarms, **more):
+        rows = {"set": [SET] * 40, "image": [f"{i}" for i in range(40)]}
+        rows |= {"pixel_auc": (auc + NOISE) / 100, "pixel_fpr_at_half_recall": alarms}
+        for seed in (0, 1):
+            store("tiny", run, rows, seed=seed, learned=True)
+
+    put("blind/centre", 50, 1.0)
+    put("invented/a", 80, 0.2)
+    put("invented/b", 70, 0.3)
+    pair = tuple(source(run, column="pixel_fpr_at_half_recall") for run in "ba")
+    assert said(higher(pair)).verdict == "reproduced"
+    put("blind/centre", 85, 1.0)
+    assert said(higher(pair)).verdict == BLIND
+
+
 def test_a_home_stands_for_a_set_on_which_the_network_fails(fair, store):
     fair("a", 40 + NOISE)
     assert said(below(50, A)).verdict == BLIND
@@ -230,6 +271,13 @@ def test_another_use_of_the_same_weights_is_no_other_training(fair):
     assert said(higher((A, source("early")))).verdict == "reproduced"
 
 
+def test_rows_of_one_seed_are_one_seed_whichever_weights_made_them(fair):
+    fair("early", 80 + NOISE, seeds=(0,), samples=0)
+    fair("b", 82 + NOISE)
+    found = said(higher((source("b"), source("early"))))
+    assert found.verdict == "one seed" and found.evidence.startswith("(one seed of invented/early)")
+
+
 def test_budgets_of_sides_that_have_not_learned(fair):
     """Absent or false, for and against, of either side."""
     for run, values in (("a", 81 + NOISE), ("b", 80 + NOISE)):
@@ -247,6 +295,16 @@ def test_a_side_that_the_claim_calls_weak_need_not_have_learned(fair):
     assert said(higher((A, B), weak=True)).verdict == "reproduced"
     fair("a", 81 + NOISE, learned=False)
     assert said(higher((A, B), weak=True)).verdict == "holds at this budget"
+
+
+def test_a_weak_side_that_borrows_weights_need_not_have_learned_either(fair):
+    fair("a", 80 + NOISE, learned=False)
+    fair("early", 80 + NOISE, samples=0)
+    fair("b", 82 + NOISE)
+    assert said(higher((B, source("early")), weak=True)).verdict == "reproduced"
+    assert said(higher((B, source("early")))).verdict == "holds at this budget"
+    fair("a", 83 + NOISE, learned=False)  # the same weights on the side that is not weak
+    assert said(higher((A, source("early")), weak=True)).verdict == "holds at this budget"
 
 
 def test_budgets_that_are_unequal(fair):
