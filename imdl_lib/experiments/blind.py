@@ -113,7 +113,7 @@ def _rates(name: str) -> np.ndarray:
 
 
 def _draw_positions(data: dict[str, Any]) -> Any:
-    figure, axes = figures.new(1, len(data["names"]), (11, 3.1))
+    figure, axes = figures.new(1, len(data["names"]), (11, 3.5))
     for axis, name, shown in zip(axes[0], data["names"], data["maps"], strict=True):
         figures.picture(axis, shown / max(shown.max(), LEAST_RATE))
         axis.set_title(name, fontsize=9)
