@@ -10,6 +10,7 @@ module only ever needs those before it::
     images                 reading any picture
     realsets, splits       what is known of each real set; who trains and who tests
     datasets               one reader of real sets and of their parts
+    leaks                  photos that a real set shows too
     segments, photos       outlines and superpixels; real photos, split by photo
     cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
