@@ -45,6 +45,7 @@ from .verdicts import (
     beyond_blind,
     network_of,
     settled,
+    some,
 )
 
 Side = Source | tuple[Source, ...]  # several: their mean
@@ -85,8 +86,8 @@ def _missing(source: Source) -> Verdict:
     name = source.set.split("/")[0]
     if name in realsets.SPECS and name not in checksums.SETS:
         return Verdict("needs data", datasets.needs(source.set))
-    where = "" if source.set == "run" else f" on {source.set}"
-    return Verdict("not yet judged", f"{source.run} is not scored{where} yet")
+    where = "in its record" if source.set == "run" else f"on {source.set}"
+    return Verdict("not yet judged", f"{source.run} has no {source.column} {where} yet")
 
 
 def listed(paper: str, judges: Mapping[str, Judge]) -> tuple[Claim, ...]:
@@ -428,8 +429,7 @@ def _side_name(side: tuple[Source, ...], other: tuple[Source, ...]) -> str:
 
 def _where(side: tuple[Source, ...]) -> str:
     """The sets and columns over which a side is a mean, or where a single source is from."""
-    columns = ", ".join(dict.fromkeys(source.column for source in side))
-    sets = ", ".join(dict.fromkeys(source.set for source in side))
+    columns, sets = (some(getattr(source, name) for source in side) for name in ("column", "set"))
     return f"{columns} of {sets}: "
 
 
@@ -492,8 +492,8 @@ def linear(x: Line, y: Lines) -> tuple[Margins, str]:
 
 
 def slower_than_pixels(x: Line, y: Lines) -> tuple[Margins, str]:
-    """The share that is left exceeds that of the pixels left, on average over scales x."""
+    """More is left than the share of pixels that is left, on average over scales x."""
     whole = int(np.argmax(x))
-    left = y / y[:, [whole]]
-    more = np.delete(left - (x / x.max()) ** 2, whole, axis=1).mean(1)
-    return more, f"left {np.round(left[0], 2).tolist()}"
+    more = y - (x / x.max()) ** 2 * y[:, [whole]]
+    margin = np.delete(more, whole, axis=1).mean(1)
+    return margin, f"{np.round(y[0], 1).tolist()}, {margin[0]:+.1f} beside pixels on average"

@@ -17,7 +17,7 @@ the verdict:
    runs that it starts from. Pre-training on another task is named.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from .manipulations import HIERARCHY
 from .registry import Run, Source, Verdict
 from .resampling import DRAWS, FORGED, Drawn, Missing, drawn, mean, values
 
-LISTED = 4  # comparisons of a claim that are told one by one; of more, those that do not hold
+LISTED = 4  # comparisons that are told one by one, of more those that do not hold; names
 HELD, FAILED, OPEN = "holds", "contradicted", "open"
 ERROR = 0.05  # over all comparisons of a claim, two-sided
 MOST_COMPARISONS = int(ERROR / (2 / (DRAWS + 1)))  # of more, the bootstrap could decide none
@@ -161,9 +161,15 @@ def _no_better_than_blind(profile: str, comparison: Comparison, runs: Runs) -> l
     beyond = mean(margins).interval
     if beyond.low > 0:
         return []
-    runs_of, sets = ({getattr(source, name): 0 for source in better} for name in ("run", "set"))
-    told = f"{', '.join(runs_of)} is no better than {', '.join(dict.fromkeys(controls))}"
-    return [f"{told} on {', '.join(sets)}: {beyond}"]
+    names, sets = (some([getattr(source, name) for source in better]) for name in ("run", "set"))
+    return [f"{names} is no better than {some(controls)} on {sets}: {beyond}"]
+
+
+def some(names: Iterable[str]) -> str:
+    """Different names, of many the first ones."""
+    each = list(dict.fromkeys(names))
+    more = f" and {len(each) - LISTED} more" if len(each) > LISTED else ""
+    return ", ".join(each[:LISTED]) + more
 
 
 _CLASS_COLUMNS = ("correct_", "top_", "wrong_inside_", "camera_")

@@ -225,7 +225,7 @@ def test_both_joins_comparisons_and_runs(score):
 )
 def test_a_run_that_is_not_scored(score, judge):
     score("a", 80 + NOISE)
-    wanted = Verdict("not yet judged", "invented/gone is not scored on like_columbia yet")
+    wanted = Verdict("not yet judged", "invented/gone has no pixel_auc on like_columbia yet")
     assert judge("tiny", RUNS) == wanted
 
 
@@ -258,11 +258,11 @@ def test_about_linear():
 
 
 def test_slower_than_pixels():
-    """At half the side a quarter of the pixels is left; 25 is half of 50."""
+    """At half the side a quarter of the pixels is left, and of 40 points a quarter is 10."""
     x = np.array([0.5, 1.0])
-    margin, said = claims.slower_than_pixels(x, np.array([[25.0, 50.0], [10.0, 50.0]]))
-    assert margin == pytest.approx([0.25, -0.05])
-    assert said == "left [0.5, 1.0]"
+    margin, said = claims.slower_than_pixels(x, np.array([[25.0, 40.0], [8.0, 40.0]]))
+    assert margin == pytest.approx([15, -2])
+    assert said == "[25.0, 40.0], +15.0 beside pixels on average"
 
 
 def test_a_series_of_what_lies_beyond_blind_controls(score):

@@ -485,7 +485,7 @@ def test_a_claim_without_rows_is_not_judged(claim, workplace):
         return
     assert said.verdict in ("not yet judged", "by construction")
     if claim.judge.runs:
-        assert said.evidence.split(" is not scored ")[0] in experiments.RUN_BY_ID
+        assert said.evidence.split(" has no ")[0] in experiments.RUN_BY_ID
 
 
 @pytest.mark.parametrize("claim", JUDGED, ids=lambda claim: claim.id)

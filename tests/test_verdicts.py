@@ -181,7 +181,7 @@ def test_an_undecided_claim_stays_so_without_a_blind_control(score):
     assert said(higher((A, B))).verdict == "undecided"
     score("b", 60 + NOISE)
     assert said(higher((A, B))) == Verdict(
-        "not yet judged", "a blind control is not scored on like_columbia yet"
+        "not yet judged", "a blind control has no pixel_auc on like_columbia yet"
     )
 
 
@@ -404,7 +404,7 @@ def test_what_waits(fair, monkeypatch):
         "needs data", "needs NIST16: imdl data info nist16"
     )
     assert said(above(50, source("a", "casia1"))) == Verdict(
-        "not yet judged", "invented/a is not scored on casia1 yet"
+        "not yet judged", "invented/a has no pixel_auc on casia1 yet"
     )
 
 
