@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Screen
 
-from . import datasets, experiments, fetch, files, history, paths, profiles, report
+from . import datasets, experiments, fetch, files, history, images, paths, profiles, report
 from .errors import DataError, ImdlError, RegistryError
 from .registry import Run
 
@@ -31,6 +31,8 @@ CAUTION = (
 
 def main() -> None:
     """Run the command; a user's mistake is one message and exit code 2, never a traceback."""
+    utf8 = sys.stdout.encoding.lower() == "utf-8"  # a path is bytes, and no byte stops a print
+    sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
         app()
     except ImdlError as error:
@@ -285,11 +287,10 @@ def detect(
     """What each released network, or one paper's, marks in a photo: one picture."""
     from . import detect as detection
 
-    place = out and paths.argument(out)
-    written = detection.detect(
-        paths.argument(photo), place, profile, _paper(paper) if paper else ""
-    )
-    print(f"{written}\n{CAUTION}")
+    chosen, place = paths.argument(photo), out and paths.argument(out)
+    written = detection.detect(chosen, place, profile, _paper(paper) if paper else "")
+    said = (str(written), detection.notice(images.size(chosen)), CAUTION)
+    print("\n".join(filter(None, said)))
 
 
 def _call(command: list[str], what: str) -> None:

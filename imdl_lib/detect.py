@@ -1,6 +1,7 @@
 """One photo through the released networks: a picture of the photo, each map, and both together."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import evaluate, experiments, figures, files, photos, train
+from . import evaluate, experiments, figures, files, images, photos, train
 from .errors import DataError
 
-MAX_SIDE_PX = 1600  # a larger photo is scaled down: memory grows with its area
+ROW_INCHES = (1.2, 8.0)  # lowest and highest row of a picture; a photo's shape decides
+DPI = 110
+RED = (255, 40, 40)
 ASKED = "imdl detect"  # the text in a picture that says of which photo it is
 
 
@@ -27,18 +30,33 @@ def detect(photo: Path, out: Path | None, profile: str = "standard", paper: str 
         RegistryError: there is no such paper.
     """
     runs = [run.id for run in experiments.RUNS if run.id.endswith("/released")]
-    image = _fitted(photos.read(photo))
+    whole = photos.read(photo)
+    image = images.at_most(whole, evaluate.MAX_SIDE_PX)
     asked = _question(photo, profile, paper)
     files.require_writable(_target(photo, out, asked))  # before minutes of work
     said = {}
     for id in [experiments.run(f"{paper}/released").id] if paper else runs:
         found = evaluate.predict(train.load(experiments.job(id, profile)), image[None])
         said[id.split("/")[0]] = found.prob[0, 0].numpy(), float(found.score[0])
-    drawn = _drawn(image, said)
+    title = (_printable(photo.name), notice(whole.shape[:2]))
+    drawn = _drawn(image, said, ", ".join(filter(None, title)))
     target = _target(photo, out, asked)  # another call may have taken the name since
-    with files.whole(target) as temporary:
-        drawn.savefig(temporary, dpi=110, metadata={ASKED: asked})
+    with files.whole(target) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters in a photo's name that the font lacks
+        drawn.savefig(temporary, dpi=DPI, metadata={ASKED: asked})
     return target
+
+
+def notice(size: tuple[int, int]) -> str:
+    """What has to be known of a photo, by height and width, that is too large to be judged whole.
+
+    >>> notice((3000, 4000)), notice((1200, 1600))
+    ('judged at 1600x1200 of 4000x3000 px: scaling erases traces', '')
+    """
+    height, width = images.size_at_most(size, evaluate.MAX_SIDE_PX)
+    if (height, width) == size:
+        return ""
+    return f"judged at {width}x{height} of {size[1]}x{size[0]} px: scaling erases traces"
 
 
 def _question(photo: Path, profile: str, paper: str) -> str:
@@ -87,24 +105,26 @@ def _asked(file: Path) -> str | None:
         return None
 
 
-def _fitted(image: np.ndarray) -> np.ndarray:
-    """The photo at ``MAX_SIDE_PX`` or below."""
-    from .manipulations import resize
-
-    scale = MAX_SIDE_PX / max(image.shape[:2])
-    return image if scale >= 1 else resize(image, scale)
+def _printable(name: str) -> str:
+    """A file's name with a question mark for each byte that is no letter."""
+    return name.encode(errors="replace").decode()
 
 
-def _drawn(image: np.ndarray, said: dict[str, tuple[np.ndarray, float]]) -> figures.Figure:
+def _drawn(
+    image: np.ndarray, said: dict[str, tuple[np.ndarray, float]], title: str
+) -> figures.Figure:
     """A row for each network, from its map and its score of the image."""
-    height = 4.2 * image.shape[0] / image.shape[1] + 0.4
-    figure, axes = figures.new(len(said), 3, (12, height * len(said)))
+    height = np.clip(4.2 * image.shape[0] / image.shape[1] + 0.4, *ROW_INCHES)
+    figure, axes = figures.new(len(said), 3, (12, height * len(said) + 0.6))
+    scale = "maps: black 0, yellow 1; last column: the redder, the more likely manipulated"
+    figure.suptitle(f"{title}\n{scale}", parse_math=False, fontsize=9)
+    grey = image.mean(2, keepdims=True)  # on which red can be seen
     for row, (name, (prob, score)) in zip(axes, said.items(), strict=True):
-        glow = image * (1 - prob[..., None]) + np.array([255, 40, 40]) * prob[..., None]
+        glow = grey * (1 - prob[..., None]) + np.array(RED) * prob[..., None]
         titles = ("photo", f"{name}: P(manipulated); image {score:.2f}", "both")
-        for axis, values, title in zip(
+        for axis, values, head in zip(
             row, (image, prob, glow.astype(np.uint8)), titles, strict=True
         ):
             figures.picture(axis, values)
-            axis.set_title(title)
+            axis.set_title(head)
     return figure

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from . import (
     datasets,
     files,
+    images,
     jobs,
     metrics,
     real_log,
@@ -33,6 +35,7 @@ from .jobs import Job
 from .kinds import Recipe
 from .papers import mantranet
 
+MAX_SIDE_PX = 1600  # a larger photo is scaled down: a network's memory grows with its area
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
 MEMBERSHIP = "four_kinds/enhancement"  # the set on which class maps are held against masks
 DIGITS = 4
@@ -61,6 +64,7 @@ class Sample:
     kind: str
     image: UInt8[np.ndarray, "H W 3"]
     regions: UInt8[np.ndarray, "H W"]
+    scaled_from: tuple[int, int] | None = None  # height and width in px, where it was larger
 
 
 def rebuild(job: Job, progress: bool = True) -> bool:
@@ -192,14 +196,19 @@ def _score_traces(model: mantranet.ImcModel, job: Job, name: str) -> list[dict[s
 
 
 def samples(job: Job, name: str) -> Iterator[Sample]:
-    """The samples of a stand-in or a real set, distorted where the set says so."""
+    """The samples of a stand-in or a real set, distorted where the set says so.
+
+    Photos of a real set that are larger than ``MAX_SIDE_PX`` are scaled down with their masks.
+    """
     if name not in standins.SETS:
         found = datasets.open_set(name)
         numbers = _spread(range(len(found)), job.profile.real_count)
         for sample in datasets.readable(found, numbers):
             mask = sample.mask
             regions = np.zeros(sample.image_u8.shape[:2]) if mask is None else mask
-            yield Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))
+            yield _fitted(
+                Sample(sample.name, sample.kind, sample.image_u8, regions.astype(np.uint8))
+            )
         return
     stand_in, forged = standins.stand_in(name), _forged(job, name)
     kinds = _kinds(job, stand_in, forged)
@@ -208,6 +217,19 @@ def samples(job: Job, name: str) -> Iterator[Sample]:
         rng = np.random.default_rng([stand_in.seed, index])
         image, regions = distort(image, regions, stand_in.distortion, stand_in.amount, rng)
         yield Sample(f"{index:05d}", kinds[index], image, regions)
+
+
+def _fitted(sample: Sample) -> Sample:
+    """A sample of at most ``MAX_SIDE_PX``; a pixel is forged where half of what it covers is."""
+    image = images.at_most(sample.image, MAX_SIDE_PX)
+    if image is sample.image:
+        return sample
+    height, width = image.shape[:2]
+    share = cv2.resize(
+        sample.regions.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+    )
+    regions = (share >= 0.5).astype(np.uint8)
+    return Sample(sample.name, sample.kind, image, regions, sample.regions.shape)
 
 
 def _spread(found: Sequence, count: int | None) -> Iterator:
@@ -245,6 +267,8 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
             share = float((sample.regions > 0).mean())
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
             row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
+            if sample.scaled_from:
+                row["scaled_from"] = "x".join(map(str, sample.scaled_from[::-1]))
             if not wanted:
                 row["p99_of_map"] = float(prob[i].quantile(0.99))
                 row |= _recalls(model, prob[i, 0], sample)
@@ -254,7 +278,7 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
 
 
 def _kept(rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> list[dict[str, Any]]:
-    kept = (*ABOUT, *wanted)
+    kept = (*ABOUT, "scaled_from", *wanted)  # scaled_from: only in rows of photos that were
     return [{name: row[name] for name in kept if name in row} for row in rows]
 
 

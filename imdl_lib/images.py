@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageSequence, UnidentifiedImageError
@@ -26,6 +27,8 @@ TURNS = {  # from what a camera notes of how it was held to what sets the photo 
     8: Image.Transpose.ROTATE_90,
 }
 ON_THE_SIDE = {TURNS[tag] for tag in (5, 6, 7, 8)}  # width and height change places
+NEW_SUBFILE_TYPE, DNG_VERSION = 254, 50706  # TIFF tags
+RAW_SUFFIXES = frozenset({".arw", ".cr2", ".dng", ".nef", ".nrw", ".pef", ".sr2", ".srw"})
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -76,8 +79,8 @@ def read(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     is refused.
 
     Raises:
-        DataError: the file is missing, empty, damaged, animated, too large or no photo, or may
-            not be read.
+        DataError: the file is missing, empty, damaged, animated, raw, too large or no photo, or
+            may not be read.
     """
     with _opened(path) as image:
         _check_image(path, image)
@@ -141,7 +144,30 @@ def _check_file(path: Path) -> None:
         )
 
 
+def at_most(image: UInt8[np.ndarray, "H W 3"], max_side_px: int) -> UInt8[np.ndarray, "h w 3"]:
+    """An image scaled down, by area, until its longer side has at most ``max_side_px``."""
+    height, width = size_at_most(image.shape[:2], max_side_px)
+    if (height, width) == image.shape[:2]:
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def size_at_most(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
+    """Height and width in px of what `at_most` makes of an image of this size.
+
+    >>> size_at_most((3000, 4000), 1600), size_at_most((9, 7), 1600)
+    ((1200, 1600), (9, 7))
+    """
+    scale = min(1.0, max_side_px / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def _check_image(path: Path, image: Image.Image) -> None:
+    if _is_raw(path, image):
+        raise DataError(
+            f"{path} holds a raw photo, of which no more than a preview can be read. "
+            "Expected a developed photo. Develop it and give a JPEG, PNG or TIFF."
+        )
     if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
         raise _too_large(path, image.width * image.height)
     frames = 1 if image.format == "MPO" else sum(1 for _ in ImageSequence.Iterator(image))
@@ -155,6 +181,15 @@ def _check_image(path: Path, image: Image.Image) -> None:
             f"{path} holds 32-bit values. Expected 8 or 16 bits per channel. "
             "Save it as an 8-bit PNG and give that."
         )
+
+
+def _is_raw(path: Path, image: Image.Image) -> bool:
+    """Whether a TIFF is a camera's raw file: its first picture is marked as a small copy, or so."""
+    if image.format != "TIFF":
+        return False
+    kind = image.tag_v2.get(NEW_SUBFILE_TYPE, 0)
+    small = isinstance(kind, int) and kind & 1
+    return bool(small or DNG_VERSION in image.tag_v2 or path.suffix.lower() in RAW_SUFFIXES)
 
 
 def _too_large(path: Path, pixels: int) -> DataError:

@@ -221,7 +221,7 @@ def _write_pack(path: Path, photos: Sequence[Photo], max_side_px: int, progress:
     index = []
     with files.whole(path) as temporary, temporary.open("wb") as file:
         for photo in tqdm(photos, "reading photos", unit="photo", disable=not progress or None):
-            image = _at_most(read(photo), max_side_px)
+            image = images.at_most(read(photo), max_side_px)
             index.append((photo.id, *image.shape[:2]))
             file.write(image.tobytes())
             file.write(_segments(photo, image).tobytes())
@@ -240,15 +240,6 @@ def _segments(photo: Photo, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarr
     else:
         found = segments.superpixels(image)
     return np.where(found > 0, (found - 1) % 255 + 1, 0).astype(np.uint8)
-
-
-def _at_most(image: UInt8[np.ndarray, "H W 3"], max_side_px: int) -> UInt8[np.ndarray, "h w 3"]:
-    height, width = image.shape[:2]
-    scale = max_side_px / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _index(path: Path) -> list[tuple[str, int, int]] | None:

@@ -1,6 +1,7 @@
 """The ``imdl`` command: what it prints, and that a mistake is one message and exit code 2."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -353,9 +354,49 @@ def test_detect_asks_every_released_network(networks):
         detect.detect(path, networks / n, "tiny", p) for n, p in (("a.png", ""), ("b.png", "uen"))
     )
     assert len(images.read(both)) > 1.8 * len(images.read(one))
-    drawn = detect._drawn(np.zeros((8, 12, 3), np.uint8), {"pscc_net": (np.zeros((8, 12)), 0.25)})
+    said_of_it = {"pscc_net": (np.zeros((8, 12)), 0.25)}
+    drawn = detect._drawn(np.zeros((8, 12, 3), np.uint8), said_of_it, "photo.png")
+    assert drawn.get_suptitle().startswith("photo.png\n")
     titles = [axis.get_title() for axis in drawn.axes]
     assert titles == ["photo", "pscc_net: P(manipulated); image 0.25", "both"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1600, 1), (500, 8), (3, 500), (1, 1600)])
+def test_no_photo_makes_a_picture_that_cannot_be_opened(size):
+    """Neither a strip that stands nor one that lies; 2,706 px is 8 inches for each network."""
+    said_of_it = dict.fromkeys("abc", (np.zeros(size), 0.25))
+    drawn = detect._drawn(np.zeros((*size, 3), np.uint8), said_of_it, "strip")
+    width, height = (drawn.get_size_inches() * detect.DPI).tolist()
+    assert width == 1320 and 400 < height <= 2706
+
+
+def test_that_a_photo_was_scaled_is_said(imdl, networks, monkeypatch):
+    monkeypatch.setattr(detect.evaluate, "MAX_SIDE_PX", 6)
+    said_of_it, drawn = "judged at 6x4 of 12x8 px: scaling erases traces", []
+    draw = detect._drawn
+    monkeypatch.setattr(detect, "_drawn", lambda *a: drawn.append(draw(*a)) or drawn[-1])
+    photo(networks / "p.png")
+    code, out, err = imdl("detect", "p.png", "--profile", "tiny", "--paper", "mantranet")
+    assert (code, err) == (0, "")
+    assert out == f"{networks / 'p.imdl.png'}\n{said_of_it}\n{cli.CAUTION}\n"
+    assert drawn[0].get_suptitle().startswith(f"p.png, {said_of_it}\n")
+    shown = drawn[0].axes[0].get_images()[0].get_array()
+    assert shown.shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("code", [b"$a$_b", "\u5199\u771f".encode(), b"caf\xe9"])
+def test_any_name_is_shown(networks, code):
+    """Signs of formulas, letters that the font lacks, bytes that are no letters."""
+    path = photo(networks / os.fsdecode(code + b".png"))
+    assert detect.detect(path, None, "tiny", "mantranet").name == f"{path.stem}.imdl.png"
+
+
+def test_what_is_likely_manipulated_is_red_on_red_too():
+    prob = np.array([[0.0, 1.0]])
+    red = np.full((1, 2, 3), (255, 0, 0), np.uint8)
+    drawn = detect._drawn(red, {"a": (prob, 0.5)}, "red")
+    glow = drawn.axes[2].get_images()[0].get_array()
+    assert glow[0].tolist() == [[85, 85, 85], [255, 40, 40]]
 
 
 def test_the_photo_that_is_named_is_judged_whatever_pwd_says(imdl, networks, monkeypatch):
@@ -504,6 +545,23 @@ def test_notebooks_of_one_name_have_a_copy_each(imdl, workplace, monkeypatch):
 
 class Done:
     returncode = 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"), [("utf-8", b"caf\xe9 \xc3\xbc"), ("ascii", b"caf\\udce9 \\xfc")]
+)
+def test_no_name_stops_a_print(encoding, printed):
+    command = [sys.executable, "-c", PRINT_A_NAME]
+    environment = os.environ | {"PYTHONIOENCODING": f"{encoding}:strict"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed + b"\n", b"")
+
+
+PRINT_A_NAME = r"""
+from imdl_lib import cli
+cli.app = lambda: print("caf\udce9 \xfc")
+cli.main()
+"""
 
 
 def test_an_unknown_option(imdl):

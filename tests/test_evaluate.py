@@ -441,10 +441,35 @@ def test_samples_of_a_real_set(workplace, tiny, monkeypatch):
     forged, authentic = evaluate.samples(job(ELA, tiny), "casia1")
     assert (forged.kind, forged.regions.sum()) == ("splice", 24)
     assert (authentic.kind, authentic.regions.sum()) == ("authentic", 0)
-    assert np.array_equal(forged.image, light)
+    assert np.array_equal(forged.image, light) and forged.scaled_from is None
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "MAX_SIDE_PX", 6)
+        small = next(iter(evaluate.samples(job(ELA, tiny), "casia1")))
+        assert small.image.shape == (4, 6, 3) and small.scaled_from == (8, 12)
     few = evaluate.samples(job(ELA, replace(tiny, real_count=1)), "casia1")
     assert [sample.kind for sample in few] == ["splice"]
     assert [s.kind for s in evaluate.samples(job(ELA, tiny), "casia1/forged")] == ["splice"]
+
+
+def test_large_photos_of_a_real_set_are_scaled_and_their_rows_say_so(monkeypatch):
+    """A pixel is forged where at least half of what it covers is."""
+    regions = np.zeros((6, 12), np.uint8)
+    regions[:3, :5] = 1
+    image = np.zeros((6, 12, 3), np.uint8)
+    image[:, :6] = 200
+    sample = Sample("a", "splice", image, regions)
+    assert evaluate._fitted(sample) is sample
+    monkeypatch.setattr(evaluate, "MAX_SIDE_PX", 6)
+    small = evaluate._fitted(sample)
+    assert small.image[..., 0].tolist() == [[200] * 3 + [0] * 3] * 3
+    assert small.regions.tolist() == [[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0] * 6]
+    (row,) = evaluate.score_masks(Bright(), iter([small])).rows
+    assert row["scaled_from"] == "12x6" and row.keys() - {"scaled_from"} == MASK_COLUMNS
+    (short,) = evaluate.score_masks(Bright(), iter([small]), ("pixel_auc",)).rows
+    assert list(short) == ["image", "kind", "forged_share", "pixel_auc", "scaled_from"]
+    assert row["pixel_auc"] == pytest.approx(
+        oracles.auc_by_pairs(small.image[..., 0].ravel() / 255, small.regions.ravel() > 0), abs=1e-3
+    )
 
 
 @pytest.mark.parametrize(

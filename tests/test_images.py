@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from imdl_lib import images
 from imdl_lib.errors import DataError
@@ -346,6 +346,44 @@ def test_animated(tmp_path, ending):
         f"{path} holds 3 frames. Expected a single photo. "
         "Save the frame that you mean as a PNG and give that."
     )
+
+
+@pytest.mark.parametrize(
+    ("ending", "tags"),
+    [
+        ("tif", {254: 1, 50706: b"\1\4\0\0"}),
+        ("tif", {50706: b"\1\4\0\0"}),
+        ("tif", {254: 1}),
+        ("NEF", {}),
+    ],
+)
+def test_raw(tmp_path, rgb, ending, tags):
+    """Of a camera's raw file, which is laid out as a TIFF, only a small copy could be read."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(rgb).save(path, format="TIFF", tiffinfo=directory)
+    assert refused(path) == (
+        f"{path} holds a raw photo, of which no more than a preview can be read. "
+        "Expected a developed photo. Develop it and give a JPEG, PNG or TIFF."
+    )
+
+
+def test_a_large_image_is_scaled_by_area():
+    """Checks of 1 px leave nothing but their mean; by linear interpolation they would stay."""
+    row, column = np.mgrid[:300, :400]
+    checks = ((row + column) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    small = images.at_most(checks, 160)
+    assert small.shape == (120, 160, 3) and small.std() < 6
+    assert images.at_most(checks, 400) is checks
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 8), (3, 500), (300, 400)])
+def test_a_size_that_was_made_smaller_keeps_its_shape(size):
+    height, width = images.size_at_most(size, 100)
+    assert min(height, width) >= 1 and max(height, width) <= 100
+    assert abs(height / size[0] - width / size[1]) <= 1 / min(size)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32])

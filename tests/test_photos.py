@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from imdl_lib import checksums, photos
+from imdl_lib import checksums, images, photos
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.photos import Photo
 
@@ -241,7 +241,7 @@ def test_a_full_disk_while_packing(noise, monkeypatch, cache):
     def full(*_args) -> None:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(photos, "_at_most", full)
+    monkeypatch.setattr(images, "at_most", full)
     with pytest.raises(DataError, match="was not written: the disk is full"):
         photos.pack(noise, progress=False)
 
