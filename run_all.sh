@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # Sets up what is missing, then rebuilds a profile or runs the tests. Works with bash 3.2.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # as after `sh run_all.sh`
 set -euo pipefail
 
 usage="Usage: ./run_all.sh [quick | standard | paper] [arguments for snakemake]
        ./run_all.sh test [arguments for pytest]
 The default is quick. With -n, snakemake only lists what it would do."
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# The checkout is where this file lies, not where a link to it does.
+self=${BASH_SOURCE[0]}
+while [ -L "$self" ]; do
+  target=$(readlink "$self")
+  case $target in /*) self=$target ;; *) self=$(dirname "$self")/$target ;; esac
+done
+root=$(cd "$(dirname "$self")" && pwd -P)
 stamp="$root/.venv/imdl-stamp"
 terminal=false
 if [ -t 1 ] && [ -z "${CI:-}" ]; then terminal=true; fi

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -36,8 +36,17 @@ def main() -> None:
     try:
         app()
     except ImdlError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"imdl: {error}", markup=False)
-        sys.exit(2)
+        _refuse(error)
+    except OSError as error:
+        told = files.cannot_use(error)
+        if told is error:
+            raise
+        _refuse(told)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"imdl: {error}", markup=False)
+    sys.exit(2)
 
 
 def _print_version(wanted: bool) -> bool:
@@ -87,6 +96,11 @@ def train(
     from . import evaluate
 
     sizes = profiles.profile(profile)
+    if run and paper:
+        raise RegistryError(
+            f"`imdl train` was given the run {run} and the paper {paper}. Expected one of the two. "
+            "Leave out the other."
+        )
     runs = _runs_here(paper, profile) if paper else (experiments.run(run),)
     for chosen in runs:
         for seed in sizes.seeds:

@@ -137,6 +137,7 @@ def check(name: str) -> Report:
 def _state(file: Path, sums: Sum) -> str:
     if not file.is_file():
         return "missing"
+    files.require_readable(file)
     return "present" if _is_whole(file, sums) else "damaged"
 
 
@@ -218,7 +219,11 @@ def _retrieve(spec: FetchSpec, remote: str, file: Path, total: str | None) -> No
 
 
 def _stream(url: str, file: str, _: pooch.Pooch) -> None:
-    """What pooch calls to download; unlike its own, it closes the connection after a fault too."""
+    """What pooch calls to download; unlike its own, it closes the connection after a fault too.
+
+    The file that pooch has made is for its owner alone; one that is made anew is not.
+    """
+    Path(file).unlink()
     with (
         requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as answer,
         Path(file).open("wb") as out,

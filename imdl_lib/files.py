@@ -16,13 +16,18 @@ from .errors import DataError
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that becomes ``path`` when the block ends without error.
 
+    It has the rights of any new file there, whatever its writer gave it.
+
     Raises:
         DataError: the disk is full or the folder cannot be written.
     """
     temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = _rights_of_new(temporary)
         yield temporary
+        if temporary.stat().st_mode != mode:
+            temporary.chmod(mode)
         temporary.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -40,6 +45,14 @@ def require_writable(path: Path) -> None:
         raise cannot_write(path, error) from error
     finally:
         _remove(temporary)
+
+
+def _rights_of_new(path: Path) -> int:
+    """What a new file at ``path`` may be used for; some writers keep theirs to its owner."""
+    path.touch()
+    mode = path.stat().st_mode
+    path.unlink()
+    return mode
 
 
 def _temporary(path: Path) -> Path:
@@ -75,15 +88,35 @@ def cannot_write(path: Path, error: OSError) -> Exception:
 
 def cannot_read(path: Path, error: OSError) -> Exception:
     """The error a user should see for a file or folder that may not be read; see `cannot_write`."""
+    denied = ("permission is denied", "Ask its owner for the right to read it")
     reasons = {
-        errno.EACCES: ("permission is denied", "Ask its owner for the right to read it"),
-        errno.EPERM: ("permission is denied", "Ask its owner for the right to read it"),
+        errno.EACCES: denied,
+        errno.EPERM: denied,
         errno.ENAMETOOLONG: ("its name is too long", "Check the path"),
     }
     if error.errno not in reasons:
         return error
     what, remedy = reasons[error.errno]
     return DataError(f"{path} cannot be read: {what}. {remedy}.")
+
+
+def cannot_use(error: OSError) -> Exception:
+    """The same of a file that was to be read or written, whichever it was."""
+    path = Path(error.filename or "A file")
+    if isinstance(cannot_read(path, error), OSError):
+        return cannot_write(path, error)
+    what = "its name is too long" if error.errno == errno.ENAMETOOLONG else "permission is denied"
+    return DataError(
+        f"{path} cannot be used: {what}. Name another, or ask its owner for the right."
+    )
+
+
+def require_readable(path: Path) -> None:
+    """Raise DataError where a file that exists may not be read: that does not mean damaged."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise cannot_read(path, error) from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -96,8 +129,9 @@ def read_json(path: Path) -> Any:
     """Read JSON.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged, or may not be read.
     """
+    require_readable(path)
     try:
         return json.loads(path.read_text())
     except ValueError as error:

@@ -51,12 +51,23 @@ def forge(recipe: Recipe, progress: bool = True) -> ForgedSet:
     """
     check(recipe)
     folder = paths.cache() / "forged" / recipe.key
-    if not (folder / "recipe.json").exists():
+    if _opened(folder, recipe) is None:
         with files.only_one(folder.with_suffix(".lock"), f"Forged set {recipe.key}", wait=True):
-            if not (folder / "recipe.json").exists():
+            if _opened(folder, recipe) is None:
+                shutil.rmtree(folder, ignore_errors=True)  # what a crash or a full disk has cut
                 _forge_into(folder, recipe, progress)
-    arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS]
-    return ForgedSet(recipe, *arrays)
+    return ForgedSet(recipe, *_opened(folder, recipe))
+
+
+def _opened(folder: Path, recipe: Recipe) -> list[np.ndarray] | None:
+    """The arrays of a set, mapped; None where one is missing or damaged."""
+    if not (folder / "recipe.json").exists():
+        return None
+    try:
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS]
+    except (EOFError, FileNotFoundError, ValueError):  # what NumPy raises for a cut file
+        return None
+    return arrays if {len(array) for array in arrays} == {recipe.count} else None
 
 
 def check(recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ from . import (
 )
 from .baselines import blind, cfa1, ela, noi1
 from .batch import Batch
-from .errors import RegistryError, WeightsError
+from .errors import DataError, RegistryError, WeightsError
 from .kinds import Recipe
 from .papers import mantranet, pscc_net, uen
 from .profiles import PAPER, Profile
@@ -313,13 +314,15 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Read safetensors into ``model``.
 
     Raises:
+        DataError: the file may not be read.
         WeightsError: the file is damaged, or is of another network.
     """
+    files.require_readable(path)
     try:
         state = safetensors.torch.load_file(path)
     except Exception as error:  # the reader has no error type of its own for a damaged file
         raise WeightsError(
-            f"Weights {path.name} are damaged and were not read ({error}). "
+            f"Weights {path} are damaged and were not read ({error}). "
             "Delete the file; the run is trained again when needed."
         ) from error
     wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
@@ -327,11 +330,36 @@ def load_weights(model: nn.Module, path: Path) -> None:
     if wanted != found:
         odd = sorted(set(wanted.items()) ^ set(found.items()))[0][0]
         raise WeightsError(
-            f"Weights {path.name} belong to another network: tensor {odd} is "
+            f"Weights {path} belong to another network: tensor {odd} is "
             f"{found.get(odd, 'absent')} where {wanted.get(odd, 'nothing')} is expected. "
             "Name the run that these weights were trained for."
         )
     model.load_state_dict({name: t.float() for name, t in state.items()})
+
+
+def is_trained(job: Job) -> bool:
+    """Whether the cache holds a job's weights and their record, both whole.
+
+    What is left of a pair that was cut, by a crash or a full disk, is removed: it is made again.
+
+    Raises:
+        DataError: a file may not be read.
+    """
+    weights, record = job.cached(".safetensors"), job.cached(".json")
+    if not weights.exists():
+        return False
+    files.require_readable(weights)
+    try:
+        with safetensors.safe_open(weights, "pt"):  # which compares the file's length
+            files.read_json(record)
+    except (safetensors.SafetensorError, DataError, FileNotFoundError) as error:
+        if isinstance(error, DataError) and record.exists():
+            files.require_readable(record)
+        print(f"{job.run.id}: its weights in the cache are damaged, it starts again ({error})")
+        weights.unlink()
+        record.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def read_record(job: Job) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from .errors import DataError
+
 ROOT = Path(__file__).resolve().parent.parent  # the checkout
 SHIPPED = Path(__file__).resolve().parent / "data"  # facts that travel with the library
 NOTEBOOKS = ROOT / "notebooks"
@@ -44,9 +46,19 @@ def cache() -> Path:
     """Folder of what can be made again: forged sets, photo packs, checkpoints.
 
     ``IMDL_CACHE`` names it; the default is the user's cache folder.
+
+    Raises:
+        DataError: it is a file, or lies below one.
     """
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imdl"
-    return _named_by("IMDL_CACHE") or default
+    folder = _named_by("IMDL_CACHE") or default
+    for place in (folder, *folder.parents):
+        if place.is_file():
+            raise DataError(
+                f"The cache cannot be in {folder}: {place} is a file. Expected a folder that "
+                "exists, or can be made. Set IMDL_CACHE to one."
+            )
+    return folder
 
 
 def data_root() -> Path | None:

@@ -21,7 +21,7 @@ from . import datasets, files, validation
 from .batch import Batch
 from .errors import DataError, ImdlError, RegistryError
 from .forge import ForgedSet, forge
-from .jobs import STAGES, Job, environment, is_published, load_weights
+from .jobs import STAGES, Job, environment, is_published, is_trained, load_weights
 
 PLATEAU_STEPS = 1000  # between validations under that schedule (ManTra-Net, sec. 2.3)
 VALIDATIONS = 10  # times per run that the validation loss is measured
@@ -91,7 +91,7 @@ def train(job: Job, progress: bool = True) -> None:
         DataError: another process trains the same job, or the real set it needs is not here.
         RegistryError: the job's run may not be trained on what it names.
     """
-    if job.cached(".safetensors").exists() or is_published(job):
+    if is_published(job) or is_trained(job):
         return
     job.recipe("train")  # before its start is trained, which takes hours
     datasets.require(job.run.trained_on, f"Run {job.run.id}")
@@ -103,7 +103,7 @@ def train(job: Job, progress: bool = True) -> None:
     parts = ("train",) if fitted else ("train", "valid")
     sets = [forge(job.recipe(part), progress) for part in parts]
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
-        if job.cached(".safetensors").exists():  # another process has finished it
+        if is_trained(job):  # another process has finished it
             return
         if fitted:
             _fit(job, *sets)

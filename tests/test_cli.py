@@ -1,5 +1,6 @@
 """The ``imdl`` command: what it prints, and that a mistake is one message and exit code 2."""
 
+import errno
 import json
 import os
 import re
@@ -176,13 +177,9 @@ def test_what_cannot_be_rendered_is_said_and_the_rest_is_made(imdl, workplace):
     assert "results/quick/pscc_net/items/table-ii.csv" in out
     assert "figures/quick/pscc_net/figure-2.png" in out
     assert (
-        "pscc_net/figure-10 is not made. No weights of pscc_net/released are at hand at profile "
-        "quick. Run `imdl train pscc_net/released --profile quick`, or name another profile.\n"
-    ) in out
-    assert (
-        "pscc_net/figure-7 is not made. No rows of mantranet/released on like_casia_d with the "
-        "column mean_of_map are stored at profile quick. "
-        "Run `imdl train mantranet/released --profile quick` first.\n"
+        "pscc_net/figure-10 is not made. pscc_net/figure-10 shows runs that are not stored at "
+        "profile quick: 1 of 1, the first pscc_net/released. Expected rows of all. "
+        "Run `imdl train pscc_net/released --profile quick` first.\n"
     ) in out
     assert error == (
         "imdl: 8 of 18 items are not made. Expected weights of all runs that they show. "
@@ -262,6 +259,40 @@ PAPERS = "mantranet, pscc_net, uen"
 def test_wrong_paper(imdl, command, known):
     assert mistaken(imdl, *command.split(), "mantra") == (
         f"imdl: There is no paper 'mantra' here. Choose from {known}.\n"
+    )
+
+
+def test_a_file_that_may_not_be_used(imdl, monkeypatch):
+    """Whichever command meets it; any other error of the system keeps its traceback."""
+
+    def refuse(number: int):
+        def call(*_args) -> None:
+            raise OSError(number, os.strerror(number), "/a/b.csv")
+
+        monkeypatch.setattr(experiments, "listing", call)
+
+    refuse(errno.EACCES)
+    assert mistaken(imdl, "list") == (
+        "imdl: /a/b.csv cannot be used: permission is denied. "
+        "Name another, or ask its owner for the right.\n"
+    )
+    refuse(errno.ENOENT)
+    with pytest.raises(FileNotFoundError):
+        imdl("list")
+
+
+def test_a_cache_that_is_a_file(imdl, monkeypatch, workplace):
+    monkeypatch.setenv("IMDL_CACHE", "/etc/hostname")
+    assert mistaken(imdl, "train", "mantranet/imc-hl1", "--profile", "quick") == (
+        "imdl: The cache cannot be in /etc/hostname: /etc/hostname is a file. "
+        "Expected a folder that exists, or can be made. Set IMDL_CACHE to one.\n"
+    )
+
+
+def test_a_run_and_a_paper_at_once(imdl):
+    assert mistaken(imdl, "train", "mantranet/released", "--paper", "pscc_net") == (
+        "imdl: `imdl train` was given the run mantranet/released and the paper pscc_net. "
+        "Expected one of the two. Leave out the other.\n"
     )
 
 

@@ -441,6 +441,20 @@ def test_a_figure_is_made_only_with_its_picture_and_its_data(workplace, monkeypa
     assert entry_of(figure.id)["state"] == "not yet"
 
 
+@pytest.mark.parametrize(
+    "figure", [f for f in experiments.FIGURES if f.needs], ids=lambda figure: figure.id
+)
+def test_a_figure_of_runs_that_do_not_exist_is_not_made(workplace, figure):
+    with pytest.raises(DataError) as error:
+        experiments.render(figure.id, "paper")
+    assert re.fullmatch(
+        rf"{figure.id} shows runs that are not stored at profile paper: (\d+) of \d+, the first "
+        r"(\S+)\. Expected rows of all\. Run `imdl train \2 --profile paper` first\.",
+        str(error.value),
+    )
+    assert not (workplace / "figures").exists() and not (workplace / "results").exists()
+
+
 FIGURE_DATA = {
     "part": np.array(["trace"]),
     "name": np.array(["first"]),

@@ -177,6 +177,13 @@ def test_a_data_root_that_cannot_be_written(tiny, monkeypatch, tmp_path, number,
     assert tiny.asked == []
 
 
+def test_a_fetched_file_may_be_read_by_whom_any_new_file_may(tiny, tmp_path):
+    fetch.get("tiny", progress=False)
+    (tmp_path / "new").touch()
+    rights = {oct(f.stat().st_mode) for f in (tmp_path / "data").rglob("*.*")}
+    assert rights == {oct((tmp_path / "new").stat().st_mode)}
+
+
 def test_a_disk_that_fills_up_while_downloading(tiny, monkeypatch, tmp_path):
     def full(*_args, **_kwargs) -> None:
         raise OSError(errno.ENOSPC, "full")

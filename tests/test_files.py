@@ -103,6 +103,56 @@ def test_a_folder_is_not_replaced(tmp_path):
     )
 
 
+def test_a_file_has_the_rights_of_any_new_one(tmp_path):
+    """Whatever its writer gave it, such as one that keeps a file to its owner."""
+    before = os.umask(0o027)
+    try:
+        with files.whole(tmp_path / "a.txt") as temporary:
+            temporary.write_text("x")
+            temporary.chmod(0o600)
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
+def test_nothing_appears_where_nothing_was_written(tmp_path):
+    with pytest.raises(FileNotFoundError), files.whole(tmp_path / "a.txt"):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def denied(path: Path, mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(DataError) as caught:
+        files.read_json(tmp_path / "a.json")
+    assert str(caught.value) == (
+        f"{tmp_path}/a.json cannot be read: permission is denied. "
+        "Ask its owner for the right to read it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.EACCES, "/a cannot be used: permission is denied. Name another, or ask its owner"),
+        (errno.ENAMETOOLONG, "/a cannot be used: its name is too long. Name another, or ask its"),
+        (errno.ENOTDIR, "/a was not written: a part of its path is a file. Name another folder"),
+    ],
+)
+def test_a_fault_of_a_file_whatever_it_was_for(number, text):
+    told = files.cannot_use(OSError(number, "x", "/a"))
+    assert isinstance(told, DataError) and str(told).startswith(text)
+
+
+def test_a_fault_that_is_no_users(tmp_path):
+    error = FileNotFoundError(errno.ENOENT, "x", "/a")
+    assert files.cannot_use(error) is error
+    assert str(files.cannot_use(OSError(errno.ENOSPC, "x"))).startswith("A file was not written:")
+
+
 def test_what_can_be_written_is_left_as_it_is(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     files.require_writable(tmp_path / "a.txt")

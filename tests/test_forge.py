@@ -85,6 +85,20 @@ def test_an_interrupted_set_is_none(cache, monkeypatch, error):
     assert forge.forge(PLAIN, progress=False).images[7].any()
 
 
+@pytest.mark.parametrize("name", ["images.npy", "regions.npy", "targets.npy", "recipe.json"])
+@pytest.mark.parametrize("left", [0, 60, -1, None])
+def test_what_a_crash_left_of_a_set_is_forged_anew(cache, name, left):
+    """Cut to some bytes, or gone."""
+    whole = np.array(forge.forge(PLAIN, progress=False).images)
+    path = cache / PLAIN.key / name
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:left])
+    again = forge.forge(PLAIN, progress=False)
+    assert np.array_equal(again.images, whole) and again.regions.shape == whole.shape[:3]
+
+
 def test_a_full_disk_is_told(cache, monkeypatch):
     def full(path, value):
         raise OSError(28, "No space left on device")

@@ -1,5 +1,6 @@
 """Jobs: recipes, places, records, and the weights that belong to them."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,20 +23,20 @@ def test_weights_of_another_network(workplace, tiny):
     with pytest.raises(WeightsError) as error:
         jobs.load_weights(job(wider, tiny).build(), path)
     assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
+        f"Weights {path} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
         "where (8, 32, 1, 1) is expected. Name the run that these weights were trained for."
     )
     with pytest.raises(WeightsError) as error:
         jobs.load_weights(job(BASE, tiny).build(), path)
     assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
+        f"Weights {path} belong to another network: tensor adapt.weight is (8, 16, 1, 1) "
         "where nothing is expected. Name the run that these weights were trained for."
     )
     safetensors.torch.save_file({}, path)
     with pytest.raises(WeightsError) as error:
         jobs.load_weights(job(RUN, tiny).build(), path)
     assert str(error.value) == (
-        f"Weights {path.name} belong to another network: tensor adapt.weight is absent "
+        f"Weights {path} belong to another network: tensor adapt.weight is absent "
         "where (8, 16, 1, 1) is expected. Name the run that these weights were trained for."
     )
 
@@ -51,16 +52,46 @@ def test_damaged_weights(workplace, tiny, keep):
     with pytest.raises(WeightsError) as error:
         train.load(one)
     assert str(error.value) == (
-        f"Weights {path.name} are damaged and were not read ({reason.value}). "
+        f"Weights {path} are damaged and were not read ({reason.value}). "
         "Delete the file; the run is trained again when needed."
     )
+
+
+def test_weights_that_may_not_be_read_are_not_called_damaged(workplace, tiny, monkeypatch):
+    one = job(RUN, tiny)
+    trained(one)
+    real = Path.open
+
+    def denied(path: Path, *args, **how):
+        if path == one.cached(".safetensors"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **how)
+
+    monkeypatch.setattr(Path, "open", denied)
+    for call in (train.load, jobs.is_trained):
+        with pytest.raises(DataError) as caught:
+            call(one)
+        assert str(caught.value) == (
+            f"{one.cached('.safetensors')} cannot be read: permission is denied. "
+            "Ask its owner for the right to read it."
+        )
+    assert one.cached(".safetensors").exists()
+
+
+def test_weights_may_be_read_by_whom_their_record_may(workplace, tiny):
+    one = job(replace(RUN, keep=True), tiny)
+    trained(one)
+    jobs.publish(one, {})
+    for weights in (one.released, one.cached(".safetensors")):
+        rights = (one.folder / "run.json").stat().st_mode
+        assert oct(weights.stat().st_mode) == oct(rights)
 
 
 def test_a_pickle_is_not_read(tmp_path):
     """Weights are safetensors; anything that could run code on loading is refused."""
     path = tmp_path / "weights.safetensors"
     torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match=r"^Weights weights\.safetensors are damaged"):
+    with pytest.raises(WeightsError, match=r"^Weights /.*/weights\.safetensors are damaged"):
         jobs.load_weights(torch.nn.Identity(), path)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from imdl_lib import paths
+from imdl_lib.errors import DataError
 
 
 @pytest.fixture
@@ -49,6 +50,18 @@ def test_the_cache_that_is_named(clean):
     clean.setenv("XDG_CACHE_HOME", "/fast")
     clean.setenv("IMDL_CACHE", "/big/cache")
     assert paths.cache() == Path("/big/cache")
+
+
+@pytest.mark.parametrize("below", ["", "/deep/cache"])
+def test_a_cache_that_is_a_file(clean, tmp_path, below):
+    (tmp_path / "file").touch()
+    clean.setenv("IMDL_CACHE", f"{tmp_path}/file{below}")
+    with pytest.raises(DataError) as caught:
+        paths.cache()
+    assert str(caught.value) == (
+        f"The cache cannot be in {tmp_path}/file{below}: {tmp_path}/file is a file. "
+        "Expected a folder that exists, or can be made. Set IMDL_CACHE to one."
+    )
 
 
 def test_no_data_unless_named(clean):

@@ -9,6 +9,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from runs import BASE, FROZEN, NETWORK, RUN, STARTED, job, trained
 
@@ -139,13 +140,31 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_trained_again(
     real = train.forge
 
     def forging(recipe, progress):
-        one.cached(".safetensors").parent.mkdir(parents=True, exist_ok=True)
-        one.cached(".safetensors").write_bytes(b"the other one's weights")
+        train._leave(one, {"the other one's": torch.ones(1)}, {})
         return real(recipe, progress)
 
     monkeypatch.setattr(train, "forge", forging)
     train.train(one, progress=False)
-    assert one.cached(".safetensors").read_bytes() == b"the other one's weights"
+    assert list(safetensors.torch.load_file(one.cached(".safetensors"))) == ["the other one's"]
+
+
+@pytest.mark.parametrize("file", [".safetensors", ".json"])
+@pytest.mark.parametrize("left", [0, 40, None])
+def test_what_a_crash_left_of_a_finished_run_is_made_anew(workplace, tiny, capsys, file, left):
+    """Cut to some bytes, or gone."""
+    one = job(RUN, tiny)
+    whole = trained(one)
+    path = one.cached(file)
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:left])
+    train.train(one, progress=False)
+    told = capsys.readouterr().out
+    gone = (file, left) == (".safetensors", None)
+    assert gone or told.startswith("mantranet/run: its weights in the cache are damaged, it starts")
+    assert same(trained(one), whole)
+    assert files.read_json(one.cached(".json"))["identity"] == one.identity
 
 
 def test_two_at_once(workplace, tiny):

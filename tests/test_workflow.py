@@ -84,10 +84,14 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def call(
-    checkout: Path, *arguments: str, folder: str = "", **changes: str
+    checkout: Path,
+    *arguments: str,
+    folder: str = "",
+    command: tuple[str | Path, ...] = (),
+    **changes: str,
 ) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [checkout / "run_all.sh", *arguments],
+        [*(command or (checkout / "run_all.sh",)), *arguments],
         cwd=checkout / folder,
         env=environment(**changes),
         capture_output=True,
@@ -202,6 +206,27 @@ def test_set_up_happens_once_and_again_when_the_lock_changes(checkout):
     assert installs("quick", "-n") == []
     write(checkout / "requirements.lock", "torch==2.13.0\n")
     assert installs("quick", "-n") == [f"{install} -e ."]
+
+
+def links(checkout: Path) -> Path:
+    """A link, by its absolute path, to a relative link to run_all.sh."""
+    (checkout / "home/bin").mkdir(parents=True)
+    (checkout / "home/rebuild").symlink_to("../run_all.sh")
+    (checkout / "home/bin/rebuild").symlink_to(checkout / "home/rebuild")
+    return checkout / "home/bin/rebuild"
+
+
+@pytest.mark.parametrize("shell", [(), ("sh",), ("bash",)], ids=["itself", "sh", "bash"])
+def test_a_call_through_a_link_and_by_any_shell_is_one_of_the_same_checkout(checkout, shell):
+    command = (*shell, links(checkout))
+    called = call(checkout, folder="home", command=command)
+    assert called.returncode == 0, called.stderr
+    assert calls(checkout) == [*STAGES, SUMMARY, SUMMARY]
+    assert sorted(path.name for path in (checkout / "home").rglob("*")) == [
+        "bin",
+        "rebuild",
+        "rebuild",
+    ]
 
 
 def test_relative_folders_are_meant_from_where_the_command_was_called(checkout):

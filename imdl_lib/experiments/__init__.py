@@ -107,15 +107,33 @@ def _stored(id: str, profile: str, found: list[dict[str, Any]]) -> dict[str, Any
 
 
 def render(id: str, profile: str) -> Path:
-    """Make a table or figure from what is stored, and store it; returns the file to look at."""
+    """Make a table or figure from what is stored, and store it; returns the file to look at.
+
+    Raises:
+        DataError: a figure shows a run that is not stored; a table says so in its cells.
+    """
     chosen = item(id)
     if isinstance(chosen, Table):
         tables.save(chosen, _filled(chosen, profile), profile)
         return tables.stored(profile, id, ".csv")
+    _require_runs(chosen, profile)
     data = chosen.data(profile)
     with files.whole(tables.stored(profile, id, ".npz")) as temporary:
         np.savez_compressed(temporary, **data)
     return _picture(chosen, data, profile)
+
+
+def _require_runs(figure: Figure, profile: str) -> None:
+    """Its axes would be empty; only what is trained on a set that is not here may be lacking."""
+    gone = [name for name in figure.needs if not tables.records(profile, name)]
+    waits = [name for name in gone if not left_out(RUN_BY_ID[name], profile)]
+    if waits or (gone and len(gone) == len(figure.needs)):
+        first = (waits or gone)[0]
+        raise DataError(
+            f"{figure.id} shows runs that are not stored at profile {profile}: {len(gone)} of "
+            f"{len(figure.needs)}, the first {first}. Expected rows of all. "
+            f"Run `imdl train {first} --profile {profile}` first."
+        )
 
 
 def _filled(table: Table, profile: str) -> pd.DataFrame:
