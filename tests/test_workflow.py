@@ -222,11 +222,8 @@ def test_a_call_through_a_link_and_by_any_shell_is_one_of_the_same_checkout(chec
     called = call(checkout, folder="home", command=command)
     assert called.returncode == 0, called.stderr
     assert calls(checkout) == [*STAGES, SUMMARY, SUMMARY]
-    assert sorted(path.name for path in (checkout / "home").rglob("*")) == [
-        "bin",
-        "rebuild",
-        "rebuild",
-    ]
+    beside_the_link = {path.name for path in (checkout / "home").rglob("*")}
+    assert not beside_the_link & {".venv", "build", "results"}
 
 
 def test_relative_folders_are_meant_from_where_the_command_was_called(checkout):
