@@ -1,7 +1,8 @@
 """Times and operations of whole networks, compared in one process; how large attention grows.
 
-A time is the best of a few turns, fp32, on the machine that its record names. What holds on every
-machine are ratios of times taken in turns, and operations.
+A time is the best of a few turns, fp32, on the machine that its record names; of one thread it is
+the processor's, so that what else runs there does not count. What holds on every machine are
+ratios of times taken in turns, and operations.
 """
 
 import copy
@@ -26,11 +27,12 @@ ODD_SIZES = ((64, 64), (61, 97), (320, 1024))  # no multiples of anything; large
 def best_seconds(ways: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, float]:
     """The best time of each way; they take turns, so that a busy moment meets all alike."""
     best: dict[str, float] = {}
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for _ in range(turns):
         for name, way in ways.items():
-            began = time.perf_counter()
+            began = clock()
             way()
-            spent = time.perf_counter() - began
+            spent = clock() - began
             best[name] = min(spent, best.get(name, spent))
     return best
 

@@ -21,7 +21,7 @@ class Takes(nn.Module):
 
 def test_best_times_in_turns(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(speed.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(speed.time, "process_time", lambda: clock[0])
     assert speed.relative_time(Takes(clock, 5, 2, 2), Takes(clock, 4, 4, 4), 3) == 0.5
     assert speed.relative_time(Takes(clock, 5, 2), Takes(clock, 4, 4), 1) == 1.25
     assert speed.seconds(Takes(clock, 3, 1, 2), speed.SQUARE, 3) == 1
@@ -30,10 +30,19 @@ def test_best_times_in_turns(monkeypatch):
     assert speed.best_seconds(ways, 2).keys() == {"a", "b"} and order == [*"abab"]
 
 
+def test_the_clock_is_the_processor_s_where_one_thread_does_all(monkeypatch):
+    """Of several threads the processor's time would be a sum."""
+    monkeypatch.setattr(speed.time, "process_time", iter([1.0, 4.0]).__next__)
+    monkeypatch.setattr(speed.time, "perf_counter", iter([10.0, 15.0]).__next__)
+    assert speed.best_seconds({"way": lambda: None}, 1) == {"way": 3}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert speed.best_seconds({"way": lambda: None}, 1) == {"way": 5}
+
+
 def test_the_share_of_the_score_alone(monkeypatch):
     """Backbone 2 s, masks 5 s, head 1 s: three of eight."""
     clock = [0.0]
-    monkeypatch.setattr(speed.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(speed.time, "process_time", lambda: clock[0])
 
     class Parts(nn.Module):
         def __init__(self) -> None:
