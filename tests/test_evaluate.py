@@ -269,7 +269,9 @@ def test_a_classification_run_is_rebuilt_once(workplace, tiny):
         "camera",
         "camera_correct",
         "membership_auc",
+        "split_auc",
         "membership_auc_turned",
+        "split_auc_turned",
     ]
     assert rows["image"].str.fullmatch(r"\d{5}").all()
     assert list(jobs.read_record(one)["sets"]) == list(TESTS)
