@@ -278,7 +278,7 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
 
 
 def _kept(rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> list[dict[str, Any]]:
-    kept = (*ABOUT, "scaled_from", *wanted)  # scaled_from: only in rows of photos that were
+    kept = (*ABOUT, *wanted, "scaled_from")  # the last one only in rows of photos that were
     return [{name: row[name] for name in kept if name in row} for row in rows]
 
 
