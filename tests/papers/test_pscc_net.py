@@ -383,3 +383,41 @@ def test_a_size_that_does_not_fit():
         "PSCC-Net's size_px is 100. Expected a multiple of 32, so that three halvings and the "
         "folds fit."
     )
+
+
+# Pre-training
+
+
+def test_operations_are_asked_of_every_fourth_pixel():
+    model = pscc_net.OperationModel(SMALL).eval()
+    assert model(image_of(32, 48, batch=2)).shape == (2, 385, 8, 12)
+    assert model(image_of(33, 50)).shape[:2] == (1, 385)
+
+
+def test_the_operation_loss_by_hand():
+    """Logits of ln 2 for the operation and 0 for the rest: ln(386 / 2)."""
+    logits = torch.zeros(1, 385, 2, 2)
+    logits[:, 7] = math.log(2)
+    batch = Batch(image_of(8, 8), operation=torch.tensor([7]))
+    loss = pscc_net.operation_loss(logits, batch)["operation"]
+    assert loss.item() == pytest.approx(math.log(386 / 2))
+
+
+def test_the_backbone_learns_operations_and_is_handed_on():
+    model = pscc_net.OperationModel(SMALL)
+    batch = Batch(image_of(32, 32, batch=2), operation=torch.tensor([0, 384]))
+    pscc_net.operation_loss(model(batch.image), batch)["operation"].backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+    theirs = {n: t.shape for n, t in Model(SMALL).state_dict().items()}
+    ours = {n: t.shape for n, t in model.state_dict().items() if n.startswith("backbone.")}
+    assert ours == {n: shape for n, shape in theirs.items() if n.startswith("backbone.")}
+
+
+def test_bright_pixels_are_not_rounded_to_grey_levels():
+    """Under half precision the first convolution still tells neighbouring levels apart."""
+    image = torch.full((1, 3, 32, 32), 200 / 255)
+    other = image + 0.25 / 255
+    model = Model(SMALL).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        first, second = (model.backbone._first(x) for x in (image, other))
+    assert first.dtype == torch.float32 and not torch.equal(first, second)
