@@ -7,7 +7,6 @@ must outlive both. The library decides by identity whether a stage has work to d
 runs again for a touched file costs seconds.
 """
 
-import shutil
 from pathlib import Path
 
 from imdl_lib import experiments
@@ -17,8 +16,6 @@ workdir: workflow.basedir
 
 PROFILE = config.get("profile", "quick")
 PER_PAPER = PROFILE == "quick"  # each process pays seconds of imports, each quick run takes few
-# Small networks train faster side by side than each on several cores; a GPU takes one at a time.
-TRAINING_THREADS = 8 if shutil.which("nvidia-smi") else 1
 SOURCES = [*Path("imdl_lib").rglob("*.py"), *Path("imdl_lib/data").glob("*.csv")]
 LIBRARY = sorted(map(str, [*SOURCES, *Path("results/published").glob("*.csv")]))
 RUNS = {run.id: run for run in experiments.RUNS if not experiments.left_out(run, PROFILE)}
@@ -107,10 +104,8 @@ rule train:
     output: touch(stamp("train", "{name}"))
     params: step=step, what=lambda wildcards: ("--paper " if PER_PAPER else "") + wildcards.name
     benchmark: minutes("train")
-    threads: TRAINING_THREADS
-    shell:
-        "echo '{params.step}'; "
-        "OMP_NUM_THREADS={threads} imdl train {params.what} --profile {PROFILE}"
+    threads: 8
+    shell: "echo '{params.step}'; imdl train {params.what} --profile {PROFILE}"
 
 
 rule evaluate:

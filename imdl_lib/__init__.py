@@ -15,9 +15,6 @@ module only ever needs those before it::
     cameras                the same photos as taken by ten virtual cameras
     manipulations, shapes  385 operations; the shapes of regions
     distortions            whole images disturbed, in stated units
-    recipes, inpainting    what a set is made by; filling a region in
-    histories, objects     what a photo went through before; objects that people outlined
-    pastes, scenes         moving, relighting, joining; hosts, donors and regions of a sample
     kinds, crops           splices, copy-moves, removals, enhancements; crops of real sets
     forge                  recipes in, cached array sets out
     standins               fixed forged sets that stand for the published benchmarks
@@ -35,7 +32,6 @@ module only ever needs those before it::
     real_log               every look at a real test set, written down
     evaluate               the same of every network, whichever it is
     tables, figures        rows in, text and pictures out
-    learning               whether stored runs have learned
     history                the results' version; what each number was before
     pictures               what figures show of trained networks
     resampling, verdicts   how sure stored rows are; what becomes of comparisons
@@ -43,7 +39,6 @@ module only ever needs those before it::
     published_times        published seconds against operations, and against times measured here
     experiments            the registry: RUNS, TABLES, FIGURES, CLAIMS; show(id), check(id)
     replacement            a paper's next results in place of its published ones
-    giveaways              what position and texture tell of forged sets
     detect, exercises, cli one photo; checks of answers; the ``imdl`` command
 """
 

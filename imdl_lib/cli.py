@@ -88,7 +88,6 @@ def train(
     run: Annotated[str, typer.Argument(help="a run's id; empty with --paper")] = "",
     profile: ProfileName = "standard",
     paper: OwnerName = "",
-    seed: Annotated[int | None, typer.Option(help="only this one of a run's seeds")] = None,
 ) -> None:
     """Train and score one run, or all of a paper; what is finished is left alone.
 
@@ -103,23 +102,22 @@ def train(
             "Leave out the other."
         )
     runs = _runs_here(paper, profile) if paper else (experiments.run(run),)
-    # The first seed of every run comes first: tables need no other
-    wanted = [(k, number) for number, one in enumerate(runs) for k in one.seeds(sizes)]
-    for k, number in sorted(pair for pair in wanted if seed in (None, pair[0])):
-        did = evaluate.rebuild(experiments.job(runs[number].id, profile, k), _progress())
-        print(f"{runs[number].id} seed {k}: {'finished now' if did else 'already finished'}")
+    for chosen in runs:
+        for seed in sizes.seeds:
+            did = evaluate.rebuild(experiments.job(chosen.id, profile, seed), _progress())
+            print(f"{chosen.id} seed {seed}: {'finished now' if did else 'already finished'}")
 
 
 @app.command()
 def forge(paper: OwnerName = "mantranet", profile: ProfileName = "standard") -> None:
-    """Forge the sets of a paper's runs into the cache, but what is forged while they train."""
+    """Forge the training sets of a paper's runs into the cache."""
     from . import forge as forging
 
     profiles.profile(profile)
     runs = [run for run in _runs_here(paper, profile) if run.is_trained]
     jobs = [experiments.job(run.id, profile) for run in runs]
-    stored = [job.recipe("train") for job in jobs if not job.is_live]
-    for recipe in dict.fromkeys([*stored, *(job.recipe("valid") for job in jobs)]):
+    recipes = dict.fromkeys(job.recipe(part) for job in jobs for part in ("train", "valid"))
+    for recipe in recipes:
         forging.forge(recipe, progress=_progress())
 
 

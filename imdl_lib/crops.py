@@ -6,7 +6,6 @@ taken as they are. The others cover two or four times the side and are scaled do
 and its origin seldom lie in one crop. Each holds a piece of the border of the forged region.
 """
 
-from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from . import checksums, datasets
-from .recipes import Forged, Recipe
+from .kinds import Forged, Recipe
 
 KINDS = ("crop",)  # of a recipe; part of its key, so renamed when what follows is changed
 SCALES = (1, 1, 2, 4)  # crop's side over the training image's
@@ -39,17 +38,7 @@ def make(recipe: Recipe, index: int) -> Forged:
     name, root = f"{recipe.sources[0]}/{recipe.part}", checksums.root()
     number = index * len(_opened(root, name)) // recipe.count
     rng = np.random.default_rng([recipe.seed, index])
-    return replace(crop(_photo(root, name, number), recipe.size_px, rng), host=number)
-
-
-def names(recipe: Recipe) -> list[str]:
-    """Names of the images that crops are of, by their numbers.
-
-    Raises:
-        DataError: the set is not here.
-    """
-    real = _opened(checksums.root(), f"{recipe.sources[0]}/{recipe.part}")
-    return [f"{recipe.sources[0]}/{entry.name}" for entry in real.entries]
+    return crop(_photo(root, name, number), recipe.size_px, rng)
 
 
 def crop(photo: Photo, size_px: int, rng: np.random.Generator) -> Forged:
@@ -62,7 +51,7 @@ def crop(photo: Photo, size_px: int, rng: np.random.Generator) -> Forged:
     if side != size_px:
         fit = partial(cv2.resize, dsize=(size_px, size_px), interpolation=cv2.INTER_AREA)
         image, region = fit(image), fit(region)
-    return Forged(image, (region > 127).astype(np.uint8), host=0)
+    return Forged(image, (region > 127).astype(np.uint8))
 
 
 @cache  # the root tells copies apart

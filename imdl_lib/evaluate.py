@@ -32,8 +32,8 @@ from .distortions import distort
 from .errors import DataError
 from .forge import ForgedSet, forge
 from .jobs import Job
+from .kinds import Recipe
 from .papers import mantranet
-from .recipes import Recipe
 
 MAX_SIDE_PX = 1600  # a larger photo is scaled down: a network's memory grows with its area
 BATCH_PIXELS = 2 * 256 * 256  # larger batches cost more per image: memory must be found anew
@@ -64,7 +64,6 @@ class Sample:
     kind: str
     image: UInt8[np.ndarray, "H W 3"]
     regions: UInt8[np.ndarray, "H W"]
-    host: str = ""  # id of the photo that a forged image was made from; real sets have rules
     scaled_from: tuple[int, int] | None = None  # height and width in px, where it was larger
 
 
@@ -217,7 +216,7 @@ def samples(job: Job, name: str) -> Iterator[Sample]:
         image, regions = np.array(forged.images[index]), np.array(forged.regions[index])
         rng = np.random.default_rng([stand_in.seed, index])
         image, regions = distort(image, regions, stand_in.distortion, stand_in.amount, rng)
-        yield Sample(f"{index:05d}", kinds[index], image, regions, forged.host(index))
+        yield Sample(f"{index:05d}", kinds[index], image, regions)
 
 
 def _fitted(sample: Sample) -> Sample:
@@ -230,7 +229,7 @@ def _fitted(sample: Sample) -> Sample:
         sample.regions.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
     )
     regions = (share >= 0.5).astype(np.uint8)
-    return replace(sample, image=image, regions=regions, scaled_from=sample.regions.shape)
+    return Sample(sample.name, sample.kind, image, regions, sample.regions.shape)
 
 
 def _spread(found: Sequence, count: int | None) -> Iterator:
@@ -268,7 +267,6 @@ def score_masks(model: nn.Module, images: Iterator[Sample], wanted: tuple[str, .
             share = float((sample.regions > 0).mean())
             row |= {"image": sample.name, "kind": sample.kind, "forged_share": share}
             row |= {"score": float(score[i]), "mean_of_map": float(prob[i].mean())}
-            row |= {"host": sample.host} if sample.host else {}
             if sample.scaled_from:
                 row["scaled_from"] = "x".join(map(str, sample.scaled_from[::-1]))
             if not wanted:

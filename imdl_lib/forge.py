@@ -1,7 +1,6 @@
 """Forged image sets: a recipe in, a cached and deterministic memory-mapped array set out.
 
-Samples do not depend on each other, so a set can be forged on any number of cores, and again; or
-never stored, each sample forged when it is taken.
+Samples do not depend on each other, so a set can be forged on any number of cores, and again.
 """
 
 import multiprocessing
@@ -11,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,22 +17,11 @@ from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
 from . import crops, files, paths, photos, splits
-from .errors import DataError, RegistryError
-from .inpainting import INPAINTERS
-from .kinds import KINDS, make
-from .recipes import Forged, Recipe
+from .errors import RegistryError
+from .kinds import INPAINTERS, KINDS, Forged, Recipe, make
 
 SERIAL_BELOW = 2048  # starting workers costs more than forging so few samples
 CHUNK = 128
-
-
-class Samples(NamedTuple):
-    """Some samples of a set; ``hosts`` are numbers of the host photos."""
-
-    images: UInt8[np.ndarray, "N S S 3"]
-    regions: UInt8[np.ndarray, "N S S"]
-    targets: Int[np.ndarray, " N"]
-    hosts: Int[np.ndarray, " N"]
 
 
 @dataclass(frozen=True)
@@ -45,56 +32,13 @@ class ForgedSet:
     images: UInt8[np.ndarray, "N S S 3"]
     regions: UInt8[np.ndarray, "N S S"]
     targets: Int[np.ndarray, " N"]
-    hosts: Int[np.ndarray, " N"]  # numbers of the host photos
-    photos: tuple[str, ...]  # the photos' ids, by number
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def host(self, index: int) -> str:
-        """The id of the photo that sample ``index`` was made from."""
-        return self.photos[self.hosts[index]]
-
     def kind(self, index: int) -> str:
         """The kind of manipulation of sample ``index``."""
         return self.recipe.kinds[index % len(self.recipe.kinds)]
-
-    def take(self, index: Int[np.ndarray, " N"]) -> Samples:
-        """Those samples."""
-        arrays = self.images, self.regions, self.targets, self.hosts
-        return Samples(*(np.asarray(array[index]) for array in arrays))
-
-
-@dataclass(frozen=True)
-class LiveSet:
-    """A set of which nothing is stored: the same samples, forged each time they are taken."""
-
-    recipe: Recipe
-
-    def __len__(self) -> int:
-        return self.recipe.count
-
-    def take(self, index: Int[np.ndarray, " N"]) -> Samples:
-        """Those samples, forged now."""
-        made = [_make(self.recipe, number) for number in np.asarray(index).tolist()]
-        return Samples(
-            np.stack([sample.image for sample in made]),
-            np.stack([sample.regions for sample in made]),
-            np.array([sample.target for sample in made]),
-            np.array([sample.host for sample in made]),
-        )
-
-
-def live(recipe: Recipe) -> LiveSet:
-    """The set of ``recipe`` without storing it.
-
-    Raises:
-        RegistryError: the recipe names a kind or an inpainter that does not exist.
-        DataError: no photo is left in the recipe's part, or its real set is not here.
-    """
-    check(recipe)
-    _photos(recipe)
-    return LiveSet(recipe)
 
 
 def forge(recipe: Recipe, progress: bool = True) -> ForgedSet:
@@ -112,20 +56,18 @@ def forge(recipe: Recipe, progress: bool = True) -> ForgedSet:
             if _opened(folder, recipe) is None:
                 shutil.rmtree(folder, ignore_errors=True)  # what a crash or a full disk has cut
                 _forge_into(folder, recipe, progress)
-    arrays, hosts = _opened(folder, recipe)
-    return ForgedSet(recipe, *arrays, hosts)
+    return ForgedSet(recipe, *_opened(folder, recipe))
 
 
-def _opened(folder: Path, recipe: Recipe) -> tuple[list[np.ndarray], tuple[str, ...]] | None:
-    """The arrays of a set, mapped, and its photos; None where one is missing or damaged."""
+def _opened(folder: Path, recipe: Recipe) -> list[np.ndarray] | None:
+    """The arrays of a set, mapped; None where one is missing or damaged."""
     if not (folder / "recipe.json").exists():
         return None
     try:
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS]
-        hosts = tuple(files.read_json(folder / "photos.json"))
-    except (DataError, EOFError, FileNotFoundError, ValueError):  # what is raised for a cut file
+    except (EOFError, FileNotFoundError, ValueError):  # what NumPy raises for a cut file
         return None
-    return (arrays, hosts) if {len(array) for array in arrays} == {recipe.count} else None
+    return arrays if {len(array) for array in arrays} == {recipe.count} else None
 
 
 def check(recipe: Recipe) -> None:
@@ -146,7 +88,7 @@ def check(recipe: Recipe) -> None:
                 )
 
 
-_ARRAYS = {"images": np.uint8, "regions": np.uint8, "targets": np.int64, "hosts": np.int64}
+_ARRAYS = {"images": np.uint8, "regions": np.uint8, "targets": np.int64}
 
 
 def _forge_into(folder: Path, recipe: Recipe, progress: bool) -> None:
@@ -156,12 +98,12 @@ def _forge_into(folder: Path, recipe: Recipe, progress: bool) -> None:
     part.mkdir(parents=True, exist_ok=True)
     n, s = recipe.count, recipe.size_px
     try:
-        axes = {"images": (n, s, s, 3), "regions": (n, s, s)}
-        for name, kind in _ARRAYS.items():
+        for name, axes in (("images", (n, s, s, 3)), ("regions", (n, s, s)), ("targets", (n,))):
             file = part / f"{name}.npy"
-            np.lib.format.open_memmap(file, "w+", kind, axes.get(name, (n,)))
+            np.lib.format.open_memmap(file, "w+", _ARRAYS[name], axes)
             _reserve(file)
-        files.write_json(part / "photos.json", _photos(recipe))  # decodes them, for all workers
+        if recipe.kinds != crops.KINDS:
+            _pack(recipe)  # decoded once, here, not once per worker
         _fill_all(part, recipe, progress)
         files.write_json(part / "recipe.json", asdict(recipe))
         part.rename(folder)
@@ -195,12 +137,11 @@ def _fill_all(part: Path, recipe: Recipe, progress: bool) -> None:
 
 def _fill(part: Path, recipe: Recipe, start: int) -> int:
     stop = min(start + CHUNK, recipe.count)
-    arrays = [np.load(part / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS]
+    images, regions, targets = (np.load(part / f"{name}.npy", mmap_mode="r+") for name in _ARRAYS)
     for index in range(start, stop):
         sample = _make(recipe, index)
-        values = sample.image, sample.regions, sample.target, sample.host
-        for array, value in zip(arrays, values, strict=True):
-            array[index] = value
+        images[index], regions[index] = sample.image, sample.regions
+        targets[index] = sample.target
     return stop - start
 
 
@@ -208,14 +149,6 @@ def _make(recipe: Recipe, index: int) -> Forged:
     if recipe.kinds == crops.KINDS:
         return crops.make(recipe, index)
     return make(recipe, index, _pack(recipe))
-
-
-def _photos(recipe: Recipe) -> list[str]:
-    """Ids of the photos, or names of the real images, that samples give as numbers of their hosts.
-
-    They are opened by that.
-    """
-    return crops.names(recipe) if recipe.kinds == crops.KINDS else [*_pack(recipe).ids]
 
 
 def _pack(recipe: Recipe) -> photos.PhotoPack:

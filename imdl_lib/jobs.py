@@ -1,7 +1,6 @@
 """One run at one profile with one seed: its network, its recipes, its files, its weights."""
 
 import csv
-import json
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -20,9 +19,9 @@ from . import (
     baselines,
     crops,
     files,
+    kinds,
     manipulations,
     paths,
-    recipes,
     speed,
     splits,
     standins,
@@ -31,15 +30,14 @@ from . import (
 from .baselines import blind, cfa1, ela, noi1
 from .batch import Batch
 from .errors import DataError, RegistryError, WeightsError
+from .kinds import Recipe
 from .papers import mantranet, pscc_net, uen
 from .profiles import PAPER, Profile
 from .realsets import SPECS
-from .recipes import Recipe
 from .registry import Run, identity
 
 VALIDATION_SHARE = 0.05  # of the samples seen, each time; at most VALIDATION_IMAGES
 VALIDATION_IMAGES = 512
-LIVE_PX = 128  # side from which training images are forged anew rather than stored
 
 
 Loss = Callable[[Any, Batch], dict[str, Tensor]]  # of a prediction and what is known
@@ -54,7 +52,6 @@ class Stage:
     facts: Callable[[nn.Module, "Job"], dict[str, Any]] = lambda full, job: {}  # see `facts`
     learned: Callable[[nn.Module], dict[str, Any]] = lambda trained: {}  # of weights that are kept
     fit: Callable[[Any, np.ndarray], None] | None = None  # in place of steps: from all masks
-    chosen_by: Callable[[Mapping[str, Any]], str] = lambda config: ""  # a term; "": the whole loss
     columns: Callable[[Any, Batch], dict[str, Tensor]] = validation.localized  # of each image
     measure: Callable[[Mapping[str, Any]], str] = lambda config: "pixel_auc"  # see `validation`
     classes: Callable[[Mapping[str, Any]], int] = lambda config: 0  # of a classifier
@@ -167,12 +164,10 @@ def _stops_with_the_same_masks(stopped: pscc_net.Model) -> bool:
     return all(torch.equal(early[name], all_maps[name]) for name in names)
 
 
-def _guided(
-    base: Callable[[float, int], uen.Base], own: Callable[[bool], Loss] = lambda _: lambda *_: {}
-) -> Stage:
+def _guided(base: Callable[[float, int], uen.Base], own: Loss = lambda *_: {}) -> Stage:
     """UEN around a base, made from its width and the side of its training images.
 
-    ``own`` are losses that the base keeps beside that of its mask, balanced or not.
+    ``own`` are losses that the base keeps beside that of its mask.
     """
 
     def plug_in(config: Mapping[str, Any]) -> uen.Config:
@@ -184,13 +179,7 @@ def _guided(
 
     def loss(config: Mapping[str, Any]) -> Loss:
         guided = plug_in(config)
-        others = own(guided.balanced)
-        return lambda said, batch: uen.loss(said, batch, guided) | others(said, batch)
-
-    def chosen_by(config: Mapping[str, Any]) -> str:
-        """The mask's own loss: how sure a network is of itself chooses no weights."""
-        guided = plug_in(config)
-        return "r" if guided.guided and guided.refining else "mu"
+        return lambda said, batch: uen.loss(said, batch, guided) | own(said, batch)
 
     def facts(full: uen.Model, job: "Job") -> dict[str, Any]:
         if job.run.is_trained and not job.run.keep:
@@ -220,15 +209,6 @@ STAGES: dict[str, Stage] = {
         _mantranet_facts,
         lambda trained: {"any_size": speed.any_size(trained)},
     ),
-    "pscc_net.operation": Stage(
-        lambda c, px: pscc_net.OperationModel(pscc_net.Config(**c)),
-        lambda c: pscc_net.operation_loss,
-        columns=lambda logits, batch: validation.classified(
-            logits.float().softmax(1).mean((2, 3)), batch.operation
-        ),
-        measure=lambda c: "top_1",
-        classes=lambda c: len(manipulations.OPERATIONS),
-    ),
     "pscc_net": Stage(
         lambda c, px: pscc_net.Model(pscc_net.Config(**{"size_px": px, **c})),
         lambda c: partial(pscc_net.loss, config=pscc_net.Config(**c)),
@@ -239,7 +219,7 @@ STAGES: dict[str, Stage] = {
     "uen.vanilla": _guided(lambda width, px: uen.Vanilla(width)),
     "uen.pscc_net": _guided(
         lambda width, px: pscc_net.Model(pscc_net.Config(size_px=px, width=width)),
-        lambda balanced: partial(pscc_net.mask_losses, config=pscc_net.Config(balanced=balanced)),
+        pscc_net.mask_losses,
     ),
     "baseline.ela": _classical(ela.score_map),
     "baseline.noi1": _classical(noi1.score_map),
@@ -280,26 +260,19 @@ class Job:
     @property
     def start(self) -> "Job | None":
         """The job whose tensors this one starts from."""
-        if not self.run.init_from:
-            return None
-        first = self.runs[self.run.init_from]
-        return Job(first, self.profile, first.seed_for(self.profile, self.seed), self.runs)
+        name = self.run.init_from
+        return Job(self.runs[name], self.profile, self.seed, self.runs) if name else None
 
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the network is made from, at the profile's width."""
-        return {"width": self.profile.width, **self.run.config}
-
-    def build(self, config: Mapping[str, Any] | None = None) -> nn.Module:
-        """The untrained network; of ``config`` where it was made from another."""
+    def build(self) -> nn.Module:
+        """The untrained network, at the profile's width."""
         stage = self.run.stage
         if stage not in STAGES:
             raise RegistryError(
                 f"Run {self.run.id} is of stage {stage!r}, which does not exist. "
                 f"Choose from {', '.join(STAGES)}."
             )
-        made_from = self.config if config is None else config
-        return STAGES[stage].model(made_from, self.run.size_px(self.profile))
+        config = {"width": self.profile.width, **self.run.config}
+        return STAGES[stage].model(config, self.run.size_px(self.profile))
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -312,25 +285,17 @@ class Job:
         wanted = round(VALIDATION_SHARE * self.run.samples(self.profile))
         return max(self.profile.batch, min(wanted, VALIDATION_IMAGES))
 
-    @property
-    def is_live(self) -> bool:
-        """Whether its training images are forged while it trains.
-
-        Small ones are stored, since many runs share them; crops of a real set are few.
-        """
-        real = self.run.trained_on in SPECS
-        return self.run.size_px(self.profile) >= LIVE_PX and not real
-
     def recipe(self, part: str) -> Recipe:
         """What the run is trained (``train``) or validated (``valid``) on.
 
         Raises:
             RegistryError: it may not be trained on what it names.
         """
-        seen = min(self.run.samples(self.profile), self.profile.most_images)
+        operations = self.run.kinds == ("operation",)
+        count = self.profile.operation_count if operations else self.profile.forged_count
         decided = {
             "sources": self.profile.sources,
-            "count": seen if part == "train" else self.validation_images,
+            "count": count if part == "train" else self.validation_images,
             "size_px": self.run.size_px(self.profile),
         }
         if part == "valid" and self.run.chosen_on:
@@ -343,17 +308,6 @@ class Job:
             like = standins.stand_in(self.run.trained_on).recipe(self.profile.sources, 1, 1)
             return replace(like, **decided)
         return Recipe(kinds=self.run.kinds, jpeg_quality=self.run.jpeg_quality, **decided)
-
-
-def stored_config(path: Path) -> dict[str, Any] | None:
-    """What the network of a file of weights was made from, where it says so."""
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            said = (file.metadata() or {}).get("config")
-    except Exception:  # a damaged file, which `load_weights` explains
-        return None
-    made_from = json.loads(said) if said else None
-    return made_from and {n: tuple(v) if isinstance(v, list) else v for n, v in made_from.items()}
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -449,7 +403,7 @@ def _record(job: Job) -> dict[str, Any]:
 
 def versions(job: Job) -> dict[str, Any]:
     """Of the run's recipe, and of the forging that its images, or its test sets, rest on."""
-    return {"recipe": job.run.version, "forging": ".".join(map(str, recipes.versions()))}
+    return {"recipe": job.run.version, "forging": ".".join(map(str, kinds.versions()))}
 
 
 def facts(job: Job) -> dict[str, Any]:
@@ -480,8 +434,7 @@ def _publish_training(job: Job, history: list[dict[str, float | int]]) -> None:
     if job.run.keep:
         state = safetensors.torch.load_file(job.cached(".safetensors"))
         with files.whole(job.released) as temporary:
-            halves, said = {n: t.half() for n, t in state.items()}, json.dumps(job.config)
-            safetensors.torch.save_file(halves, temporary, {"config": said})
+            safetensors.torch.save_file({n: t.half() for n, t in state.items()}, temporary)
 
 
 def environment() -> dict[str, str]:

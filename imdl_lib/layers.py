@@ -58,20 +58,6 @@ def _mirrored(size: int, pixels: int, device: torch.device) -> Tensor:
     return torch.minimum(index, 2 * size - 1 - index)
 
 
-def residual(
-    image: Float[Tensor, "B C H W"], kernels: Float[Tensor, "K c k k"], groups: int = 1
-) -> Float[Tensor, "B K H W"]:
-    """What a high-pass filter leaves of an image at every pixel, its border mirrored.
-
-    In full precision: half of it rounds bright pixels to about a grey level, which is as much as
-    a residual holds. Zeros beyond the frame would draw the frame.
-    """
-    with torch.autocast(image.device.type, enabled=False):
-        precise = torch.promote_types(image.dtype, torch.float32)
-        padded = pad_symmetric(image.to(precise), kernels.shape[-1] // 2)
-        return F.conv2d(padded, kernels.to(precise), groups=groups)
-
-
 class SymmetricConv2d(nn.Conv2d):
     """A convolution of odd kernel and size-keeping symmetric padding."""
 
@@ -81,20 +67,6 @@ class SymmetricConv2d(nn.Conv2d):
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D H W"]:
         """The convolution at every pixel."""
         return super().forward(pad_symmetric(image, self.kernel_size[0] // 2))
-
-
-def pixel_weights(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
-    """Weights with which the forged and the pristine pixels of a batch count one half each.
-
-    Ones where all are of one class.
-
-    >>> pixel_weights(torch.tensor([[[[1.0, 0.0, 0.0, 0.0]]]]))
-    tensor([[[[2.0000, 0.6667, 0.6667, 0.6667]]]])
-    """
-    forged = mask.mean()
-    if not 0 < forged < 1:
-        return torch.ones_like(mask)
-    return torch.where(mask > 0, 0.5 / forged, 0.5 / (1 - forged))
 
 
 def glorot(module: nn.Module) -> None:
@@ -157,7 +129,7 @@ class SRMConv2d(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Noise residuals at every pixel."""
-        return residual(image, self.weight)
+        return F.conv2d(pad_symmetric(image, 2), self.weight.to(image.dtype))
 
 
 class BayarConv2d(nn.Module):
@@ -181,7 +153,8 @@ class BayarConv2d(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Prediction errors at every pixel."""
-        return residual(image, self.constrained())
+        pixels = self.weight.shape[-1] // 2
+        return F.conv2d(pad_symmetric(image, pixels), self.constrained().to(image.dtype))
 
 
 def require_tensors(

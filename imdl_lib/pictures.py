@@ -15,8 +15,8 @@ from . import evaluate, manipulations, responses, standins, traces, train
 from .backbones import hrnet
 from .forge import ForgedSet, forge
 from .jobs import Job
+from .kinds import Recipe
 from .papers import mantranet
-from .recipes import Recipe
 
 SIZE_PX = 128
 
@@ -29,7 +29,8 @@ def packaged(name: str, count: int, size_px: int = SIZE_PX) -> ForgedSet:
 def forged_and_before(name: str, count: int, size_px: int = SIZE_PX) -> tuple[ForgedSet, ForgedSet]:
     """Those samples, and the same photos untouched; both without the stand-in's last JPEG."""
     recipe = replace(_packaged(name, count, size_px), jpeg_quality=None)
-    return forge(recipe, progress=False), forge(recipe.twin, progress=False)
+    before = replace(recipe, kinds=("pristine",))
+    return forge(recipe, progress=False), forge(before, progress=False)
 
 
 def _packaged(name: str, count: int, size_px: int) -> Recipe:

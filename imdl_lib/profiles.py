@@ -1,7 +1,6 @@
 """How much of everything: one flat record per profile, nothing else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from .errors import RegistryError
 
@@ -18,14 +17,17 @@ class Profile:
     batch: int
     learning_rate: float
     schedule: str  # "cosine" over the budget, or the paper's "plateau"
-    samples: Mapping[str, int] = field(hash=False)  # seen, by a run's budget
-    most_images: int  # different ones of a training set; of more samples, some are seen again
+    operation_count: int  # forged images for manipulation classification
+    operation_samples: int  # samples seen, manipulation classification
+    forged_count: int  # forged images for localization
+    forged_samples: int  # samples seen, localization
+    released_samples: int  # samples seen, released localization models
+    thorough_samples: int  # samples seen, cheap models whose comparison decides claims
     test_count: int  # images per stand-in, before a set's own factor
     real_count: int | None  # images of a real test set that are scored; None: all
     timed_turns: int  # forwards of which a run time is the best
     large_turns: int  # the same of megapixel images, which take minutes; 0: they are not timed
     seeds: tuple[int, ...]
-    paired_seeds: tuple[int, ...]  # of the runs whose pairs decide most claims
     precision: str  # "32-true" or "auto": bf16 where the hardware has it
 
 
@@ -38,54 +40,40 @@ QUICK = Profile(
     batch=16,
     learning_rate=2e-3,
     schedule="cosine",
-    samples={
-        "classes": 384,
-        "classes_deeper": 384,
-        "classes_deepest": 384,
-        "ablation": 192,
-        "vanilla": 512,
-        "noisy": 256,
-        "tuned": 192,
-        "released": 256,
-        "base": 512,
-    },
-    most_images=512,
+    operation_count=512,
+    operation_samples=384,
+    forged_count=256,
+    forged_samples=192,
+    released_samples=256,
+    thorough_samples=512,
     test_count=8,
     real_count=8,
     timed_turns=1,
     large_turns=0,
     seeds=(0,),
-    paired_seeds=(0,),
     precision="32-true",
 )
 
 STANDARD = Profile(
     name="standard",
-    sources=("bsds500", "imagenet_samples", "coco128_seg"),
+    sources=("bsds500", "imagenet_samples"),
     size_px=64,
     released_size_px=128,
     width=0.25,
-    batch=16,
+    batch=64,
     learning_rate=1e-3,
     schedule="cosine",
-    samples={
-        "classes": 64_000,
-        "classes_deeper": 128_000,
-        "classes_deepest": 256_000,
-        "ablation": 48_000,
-        "vanilla": 100_000,
-        "noisy": 24_000,
-        "tuned": 12_000,
-        "released": 48_000,
-        "base": 200_000,
-    },
-    most_images=100_000,
-    test_count=256,
+    operation_count=24_000,
+    operation_samples=64_000,
+    forged_count=12_000,
+    forged_samples=24_000,
+    released_samples=12_000,
+    thorough_samples=102_400,
+    test_count=128,
     real_count=None,
     timed_turns=10,
     large_turns=2,
     seeds=(0,),
-    paired_seeds=(0, 1, 2),
     precision="auto",
 )
 
@@ -101,24 +89,17 @@ PAPER = Profile(
     batch=64,
     learning_rate=1e-4,
     schedule="plateau",
-    samples={
-        "classes": 6_400_000,
-        "classes_deeper": 6_400_000,
-        "classes_deepest": 6_400_000,
-        "ablation": 6_400_000,
-        "vanilla": 12_000_000,
-        "noisy": 12_000_000,
-        "tuned": 12_000_000,
-        "released": 12_000_000,
-        "base": 12_000_000,
-    },
-    most_images=1_250_000,
+    operation_count=1_250_000,
+    operation_samples=6_400_000,
+    forged_count=400_000,
+    forged_samples=6_400_000,
+    released_samples=12_000_000,
+    thorough_samples=12_000_000,
     test_count=5_000,
     real_count=None,
     timed_turns=10,
     large_turns=2,
     seeds=(0, 1, 2),
-    paired_seeds=(0, 1, 2),
     precision="auto",
 )
 

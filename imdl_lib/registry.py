@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from . import recipes
+from . import kinds
 from .profiles import Profile
 
 DECIDED = ("reproduced", "contradicted", "mixed")
@@ -57,10 +57,8 @@ class Run:
     label_noise: float = 0.0  # share of its training images whose masks are emptied
     chosen_on: str | None = None  # stand-in that chooses the checkpoint; default: like training
     keep: bool = False  # its weights are committed
-    long: bool = False  # the released models' size applies
-    budget: str = "ablation"  # a key of ``Profile.samples``
-    share: float = 1.0  # of that budget: less is a point of a learning curve
-    paired: bool = False  # decides many claims, so it is trained with further seeds
+    long: bool = False  # the released models' size and budget apply
+    thorough: bool = False  # a cheap one: the budget that lets a claim fail applies
     columns: tuple[str, ...] = ()  # of its rows, all that is stored; none named: whatever there is
     quick_tests: tuple[str, ...] | None = None  # in place of ``tests`` at the quick profile
     version: int = 2  # raised when the recipe's meaning changes
@@ -82,16 +80,13 @@ class Run:
 
     def samples(self, profile: Profile) -> int:
         """Training samples seen at a profile."""
-        return round(self.share * profile.samples[self.budget]) if self.is_trained else 0
-
-    def seeds(self, profile: Profile) -> tuple[int, ...]:
-        """The seeds with which it is trained at a profile."""
-        return profile.paired_seeds if self.paired else profile.seeds
-
-    def seed_for(self, profile: Profile, seed: int) -> int:
-        """Its own seed from which a run of ``seed`` starts: the same, or its first."""
-        own = self.seeds(profile)
-        return seed if seed in own else own[0]
+        if not self.is_trained:
+            return 0
+        if self.kinds == ("operation",):
+            return profile.operation_samples
+        if self.thorough:
+            return profile.thorough_samples
+        return profile.released_samples if self.long else profile.forged_samples
 
     def size_px(self, profile: Profile) -> int:
         """Side of the training images at a profile."""
@@ -104,10 +99,7 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
     What a forged sample rests on is in it by its versions, for runs that are trained. Who alters
     something else that decides what is learned, raises ``Run.version``.
     """
-    start = None
-    if run.init_from:
-        first = runs[run.init_from]
-        start = identity(first, profile, first.seed_for(profile, seed), runs)
+    start = identity(runs[run.init_from], profile, seed, runs) if run.init_from else None
     decides = {
         "stage": run.stage,
         "config": dict(run.config),
@@ -119,7 +111,7 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
         "version": run.version,
     }
     if run.is_trained:
-        decides["forging"] = recipes.versions()
+        decides["forging"] = kinds.versions()
     later = {name: getattr(run, name) for name in ("chosen_on", "trained_on", "label_noise")}
     decides |= {name: value for name, value in later.items() if value}  # older hashes stay valid
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
@@ -127,7 +119,7 @@ def identity(run: Run, profile: Profile, seed: int, runs: Mapping[str, Run]) -> 
 
 def _schedule(profile: Profile) -> dict[str, Any]:
     keys = ("sources", "width", "batch", "learning_rate", "schedule", "precision")
-    keys += ("most_images",)
+    keys += ("operation_count", "forged_count")
     return {key: value for key, value in asdict(profile).items() if key in keys}
 
 
@@ -188,19 +180,6 @@ class Figure:
     def paper(self) -> str:
         """The paper's id."""
         return self.id.split("/")[0]
-
-
-HALF, QUARTER = "-half", "-quarter"  # ends of ids: points of a learning curve
-
-
-def curve_of(run: Run) -> tuple[Run, Run]:
-    """The same run with a quarter and with half of its samples, on schedules of their own.
-
-    They are validated and not tested.
-    """
-    less = replace(run, tests=(), keep=False, paired=False)
-    shares = ((QUARTER, 0.25), (HALF, 0.5))
-    return tuple(replace(less, id=run.id + name, share=share) for name, share in shares)
 
 
 def run_id(paper: str, name: str) -> str:

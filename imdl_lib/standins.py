@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from . import manipulations
 from .errors import RegistryError
-from .recipes import Recipe
+from .kinds import Recipe
 
 FOUR_KINDS = ("splice", "copy_move", "removal", "enhancement")  # ManTra-Net, sec. 2.3
 
@@ -27,8 +27,6 @@ class StandIn:
     size_factor: float = 1.0  # times the side of ablations' training images
     count_factor: float = 1.0
     jpeg_quality: tuple[int, int] | None = None
-    jpeg_share: float = 1.0  # of images that it compresses
-    scaled_share: float = 0.2  # of images that are scaled last
     cameras: bool = False
     inpainters: tuple[str, ...] = ("telea", "navier_stokes")
     leaves: tuple[int, ...] = ()
@@ -47,8 +45,6 @@ class StandIn:
             size_px=round(size_px * self.size_factor),
             seed=self.seed,
             jpeg_quality=self.jpeg_quality,
-            jpeg_share=self.jpeg_share,
-            scaled_share=self.scaled_share,
             cameras=self.cameras,
             area=self.area,
             inpainters=self.inpainters,
@@ -84,7 +80,6 @@ _BENCHMARKS = (
         "Columbia: splices of photos that two cameras took",
         "uncompressed files, straight-edged regions, Columbia's scenes",
         cameras=True,
-        scaled_share=0.0,
         size_factor=2.0,
         seed=1001,
     ),
@@ -234,7 +229,6 @@ _SCENES = tuple(
         "photos that were taken at that size: smaller ones are shrunk before they are forged",
         size_factor=float(factor),
         scene_factor=5.0,
-        scaled_share=0.0,
         seed=1071,  # one for all: a scene is drawn by its number alone
     )
     for factor in (1, 2, 4, 5)
@@ -254,7 +248,6 @@ _CHOOSING = StandIn(
     "photos from cameras and edits that training lacks; it chooses checkpoints and is no test",
     cameras=True,
     jpeg_quality=(60, 100),
-    jpeg_share=0.5,
     area=(0.02, 0.2),
     part="valid",
     seed=1050,

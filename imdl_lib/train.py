@@ -2,49 +2,31 @@
 
 import ctypes
 import math
-import multiprocessing
 import os
 import pickle
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import lightning_fabric as lightning
 import numpy as np
-import pandas as pd
 import safetensors.torch
 import torch
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import datasets, files, validation
 from .batch import Batch
 from .errors import DataError, ImdlError, RegistryError
-from .forge import ForgedSet, LiveSet, Samples, forge, live
-from .jobs import (
-    STAGES,
-    Job,
-    environment,
-    is_published,
-    is_trained,
-    load_weights,
-    stored_config,
-)
+from .forge import ForgedSet, forge
+from .jobs import STAGES, Job, environment, is_published, is_trained, load_weights
 
 PLATEAU_STEPS = 1000  # between validations under that schedule (ManTra-Net, sec. 2.3)
 VALIDATIONS = 10  # times per run that the validation loss is measured
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-CHOICE = "valid_choice"  # in a history: the term of the loss that chooses the checkpoint
-AHEAD = 2  # batches that each worker forges before they are asked for
 SAVE_SECONDS = 60.0  # at most so much work is lost when a run is killed
-
-Index = Int[np.ndarray, " B"]  # numbers of samples
 
 
 def load(job: Job, earlier: bool = True) -> nn.Module:
@@ -52,8 +34,7 @@ def load(job: Job, earlier: bool = True) -> nn.Module:
 
     A released network is shown (in photos, figures and notebooks) with the weights that are
     published, on every machine alike, until its successor is published, as long as their tensors
-    fit the network that they say they are of. Nothing is trained or scored from what an earlier
-    recipe left.
+    fit. Nothing is trained or scored from what an earlier recipe left.
 
     Args:
         earlier: whether published weights of an earlier recipe will do.
@@ -62,10 +43,9 @@ def load(job: Job, earlier: bool = True) -> nn.Module:
         WeightsError: stored weights belong to another network.
     """
     keep_memory()
-    weights = _weights(job, earlier) if job.run.is_trained else None
-    model = job.build(stored_config(weights) if weights else None)
-    if weights:
-        load_weights(model, weights)
+    model = job.build()
+    if job.run.is_trained:
+        load_weights(model, _weights(job, earlier))
     elif job.start:  # another use of the same weights
         _start_from(model, load(job.start, earlier), frozen=True)
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -120,9 +100,8 @@ def train(job: Job, progress: bool = True) -> None:
     if not job.run.is_trained:
         return
     fitted = STAGES[job.run.stage].fit is not None
-    sets = [_training_images(job, progress)]
-    if not fitted:
-        sets.append(forge(job.recipe("valid"), progress))
+    parts = ("train",) if fitted else ("train", "valid")
+    sets = [forge(job.recipe(part), progress) for part in parts]
     with files.only_one(job.cached(".lock"), f"Run {job.run.id}"):
         if is_trained(job):  # another process has finished it
             return
@@ -130,12 +109,6 @@ def train(job: Job, progress: bool = True) -> None:
             _fit(job, *sets)
         else:
             _Loop(job, *sets).run(progress)
-
-
-def _training_images(job: Job, progress: bool) -> ForgedSet | LiveSet:
-    recipe = job.recipe("train")
-    fitted = STAGES[job.run.stage].fit is not None  # from all of them at once
-    return live(recipe) if job.is_live and not fitted else forge(recipe, progress)
 
 
 def _fit(job: Job, train_set: ForgedSet) -> None:
@@ -156,9 +129,8 @@ def keep_memory() -> None:
 class _Loop:
     """The state of one training: network, optimizer, step, history, best weights."""
 
-    def __init__(self, job: Job, train_set: ForgedSet | LiveSet, valid_set: ForgedSet) -> None:
+    def __init__(self, job: Job, train_set: ForgedSet, valid_set: ForgedSet) -> None:
         keep_memory()
-        cv2.setNumThreads(torch.get_num_threads())  # it forges in this process, too
         self.job, self.train_set, self.valid_set = job, train_set, valid_set
         self.precision = precision(job.profile.precision)
         self.fabric = lightning.Fabric(devices=1, precision=self.precision)
@@ -175,17 +147,17 @@ class _Loop:
         self.stage = STAGES[job.run.stage]
         self.loss = self.stage.loss(job.run.config)
         self.measure = self.stage.measure(job.run.config)
-        lost = emptied(len(train_set), job.run.label_noise, job.seed)
-        self.order = Order(job.profile.batch, job.seed, lost, turned=True)
+        self.emptied = emptied(len(train_set), job.run.label_noise, job.seed)
 
     def run(self, progress: bool) -> None:
         self._resume()
         every = self._steps_between_validations()
-        done = self.state["step"]
+        done, batch_size = self.state["step"], self.job.profile.batch
         began = saved = time.monotonic()
         label = f"training {self.job.run.id}"
         with tqdm(total=self.steps, initial=done, desc=label, disable=not progress or None) as bar:
-            for batch in batches(self.train_set, self.order, done, self.steps):
+            seed, steps = self.job.seed, self.steps
+            for batch in batches(self.train_set, batch_size, seed, done, steps, self.emptied):
                 train_loss = self._step(batch)
                 bar.update()
                 now = time.monotonic()
@@ -210,17 +182,17 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        value = sum(self._judged(batch)[1].values())
+        value = self._judged(batch)[1]
         self.fabric.backward(value)
         self.optimizer.step()
         self.state["step"] += 1
         return float(value.detach())
 
-    def _judged(self, batch: Batch) -> tuple[Any, dict[str, Tensor]]:
-        """What the network says of a batch, and the terms of the loss of that."""
+    def _judged(self, batch: Batch) -> tuple[Any, Tensor]:
+        """What the network says of a batch, and the loss of that."""
         batch = batch.to(self.fabric.device)
         said = self.model(batch.image.to(memory_format=torch.channels_last))
-        return said, self.loss(said, batch)
+        return said, sum(self.loss(said, batch).values())
 
     def _rate(self) -> float:
         base = self.job.profile.learning_rate
@@ -232,34 +204,28 @@ class _Loop:
 
     def _validate(self, train_loss: float) -> None:
         self.model.eval()
-        terms, parts = [], []
+        losses, parts = [], []
         with torch.no_grad():
             for batch in self._valid_batches():
-                said, losses = self._judged(batch)
-                terms.append({name: float(loss) for name, loss in losses.items()})
+                said, loss = self._judged(batch)
+                losses.append(float(loss))
                 parts.append(self.stage.columns(said, batch))
-        columns, means = validation.joined(parts), pd.DataFrame(terms).mean()
-        row = {"samples": self.state["step"] * self.job.profile.batch, "train_loss": train_loss}
-        row |= {"valid_loss": float(means.sum())}
-        if chosen_by := self.stage.chosen_by(self.job.run.config):
-            row |= {CHOICE: float(means[chosen_by])}
+        valid_loss = float(np.mean(losses))
+        self._require_finite(valid_loss)
+        columns = validation.joined(parts)
+        row = {"samples": self.state["step"] * self.job.profile.batch}
+        row |= {"train_loss": train_loss, "valid_loss": valid_loss}
         row |= {f"valid_{self.measure}": validation.value(self.measure, columns)}
-        self._require_finite(row["valid_loss"])
         self.state["history"].append(row)
-        if self._is_best():
+        if valid_loss <= min(row["valid_loss"] for row in self.state["history"]):
             state = self.model.module.state_dict()
             self.state["best"] = {name: t.detach().cpu().clone() for name, t in state.items()}
             self.state["columns"] = {name: torch.from_numpy(v) for name, v in columns.items()}
 
-    def _is_best(self) -> bool:
-        """Whether the last checkpoint is the one to choose so far."""
-        losses = [row.get(CHOICE, row["valid_loss"]) for row in self.state["history"]]
-        return losses[-1] <= min(losses)
-
     def _valid_batches(self) -> Iterator[Batch]:
         """The validation images, the same ones in the same order each time."""
         size = self.job.profile.batch
-        return batches(self.valid_set, Order(size), 0, max(1, len(self.valid_set) // size))
+        return batches(self.valid_set, size, 0, 0, max(1, len(self.valid_set) // size))
 
     def _require_finite(self, valid_loss: float) -> None:
         if not math.isfinite(valid_loss):
@@ -273,11 +239,8 @@ class _Loop:
     def _learned(self) -> dict[str, Any]:
         """Whether the network has learned, at its chosen checkpoint."""
         columns = {name: values.numpy() for name, values in self.state["columns"].items()}
-        shown = list(self._valid_batches())
-        numbers = [int(name) for batch in shown for name in batch.name]
-        hosts = np.array([self.valid_set.host(number) for number in numbers])
         classes = self.stage.classes(self.job.run.config)
-        return validation.learned(self.measure, columns, shown, hosts, classes)
+        return validation.learned(self.measure, columns, self._valid_batches(), classes)
 
     def _save(self) -> None:
         everything = {
@@ -332,53 +295,23 @@ def _leave(job: Job, state: dict[str, Tensor], record: dict[str, Any]) -> None:
         safetensors.torch.save_file(best, temporary)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What becomes of a set's samples on their way into batches."""
+def batches(
+    forged: ForgedSet,
+    batch_size: int,
+    seed: int,
+    first: int,
+    last: int,
+    emptied: frozenset[int] = frozenset(),
+) -> Iterator[Batch]:
+    """Batches ``first`` to ``last`` of an endless shuffle; a function of seed and number alone.
 
-    batch_size: int
-    seed: int = 0
-    emptied: frozenset[int] = frozenset()  # samples whose masks are left empty
-    turned: bool = False  # each into one of the eight turns and reflections of the square
-
-    def indices(self, count: int, first: int, last: int) -> Iterator[Index]:
-        """Samples of batches ``first`` to ``last`` of an endless shuffle of ``count``."""
-        per_pass, order = max(1, count // self.batch_size), None
-        for step in range(first, last):
-            if order is None or step % per_pass == 0:
-                rng = np.random.default_rng([self.seed, step // per_pass])
-                order = rng.permutation(count)
-            start = (step % per_pass) * self.batch_size
-            yield np.sort(order[start : start + self.batch_size])
-
-
-AS_THEY_ARE = Order(1)
-
-
-def batches(forged: ForgedSet | LiveSet, order: Order, first: int, last: int) -> Iterator[Batch]:
-    """Batches ``first`` to ``last`` of a set; a function of the order's seed and number alone."""
-    indices = order.indices(len(forged), first, last)
-    for step, (index, taken) in enumerate(_taken(forged, indices), start=first):
-        yield to_batch(taken, index, order, step)
-
-
-def _taken(
-    forged: ForgedSet | LiveSet, indices: Iterator[Index]
-) -> Iterator[tuple[Index, Samples]]:
-    """Samples by their numbers; a set that is forged on the way has a worker per idle thread."""
-    workers = torch.get_num_threads() - 1
-    if isinstance(forged, ForgedSet) or workers < 1:
-        yield from ((index, forged.take(index)) for index in indices)
-        return
-    context = multiprocessing.get_context("spawn")  # safe beside torch's threads
-    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
-        waiting: deque = deque()
-        for index in indices:
-            waiting.append((index, pool.submit(forged.take, index)))
-            if len(waiting) > AHEAD * workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        yield from ((index, future.result()) for index, future in waiting)
+    Masks of the samples in ``emptied`` are left empty.
+    """
+    per_pass = max(1, len(forged) // batch_size)
+    for step in range(first, last):
+        order = np.random.default_rng([seed, step // per_pass]).permutation(len(forged))
+        start = (step % per_pass) * batch_size
+        yield to_batch(forged, np.sort(order[start : start + batch_size]), emptied)
 
 
 def emptied(count: int, share: float, seed: int) -> frozenset[int]:
@@ -393,30 +326,12 @@ def to_tensor(images: UInt8[np.ndarray, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     return image.float().contiguous(memory_format=torch.channels_last) / 255
 
 
-def to_batch(taken: Samples, index: Index, order: Order = AS_THEY_ARE, step: int = 0) -> Batch:
-    """Samples of the numbers ``index`` as batch ``step`` of an order."""
-    kept = ~np.isin(index, [*order.emptied])[:, None, None]
-    images, masks = taken.images, kept & (taken.regions > 0)
-    if order.turned:
-        flips = np.random.default_rng([order.seed, step, 1]).random((3, len(index))) < 0.5
-        images, masks = turned(images, flips), turned(masks, flips)
-    operation = torch.from_numpy(taken.targets)
-    mask, names = torch.from_numpy(masks)[:, None], tuple(f"{i:05d}" for i in index)
-    return Batch(to_tensor(images), mask, operation, names)
-
-
-def turned(
-    images: Shaped[np.ndarray, "B S S *C"], flips: Bool[np.ndarray, "3 B"]
-) -> Shaped[np.ndarray, "B S S *C"]:
-    """Squares transposed, upside down and mirrored, each where ``flips`` says so.
-
-    A side that is a multiple of 8 keeps the grid of JPEG blocks.
-    """
-    made, (transposed, upside_down, mirrored) = images.copy(), flips
-    made[transposed] = made[transposed].swapaxes(1, 2)
-    made[upside_down] = made[upside_down, ::-1]
-    made[mirrored] = made[mirrored, :, ::-1]
-    return made
+def to_batch(forged: ForgedSet, index: np.ndarray, emptied: frozenset[int] = frozenset()) -> Batch:
+    """Samples of a forged set as a batch; masks of those in ``emptied`` are left empty."""
+    kept = ~np.isin(index, [*emptied])[:, None, None]
+    mask = torch.from_numpy(kept & (np.asarray(forged.regions[index]) > 0))[:, None]
+    operation = torch.from_numpy(np.asarray(forged.targets[index]))
+    return Batch(to_tensor(forged.images[index]), mask, operation, tuple(f"{i:05d}" for i in index))
 
 
 def _start_from(model: nn.Module, base: nn.Module, frozen: bool) -> list[nn.Parameter]:

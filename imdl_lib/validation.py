@@ -25,7 +25,6 @@ BEST_GUESSES, TIMES_CHANCE, MANY_CLASSES = 10, 5, 300
 DIGITS = 4
 
 Columns = dict[str, np.ndarray]  # one value an image, by name
-Hosts = np.ndarray  # of each image, the id of the photo that it was made from
 
 
 def localized(said: Prediction, batch: Batch) -> dict[str, Float[Tensor, " B"]]:
@@ -63,7 +62,7 @@ def value(measure: str, columns: Columns) -> float:
 
 
 def learned(
-    measure: str, columns: Columns, batches: Iterable[Batch], hosts: Hosts, classes: int = 0
+    measure: str, columns: Columns, batches: Iterable[Batch], classes: int = 0
 ) -> dict[str, Any]:
     """Whether a network has learned, with the numbers that say so, for its record.
 
@@ -71,19 +70,16 @@ def learned(
         measure: ``pixel_auc``, ``image_auc`` or ``top_1``.
         columns: of the network at its chosen checkpoint, in the order of ``batches``.
         batches: its validation images.
-        hosts: of each image, the photo that it was made from; images of one are not independent.
         classes: that a classifier chooses from; 0: it is none.
     """
     if classes:
-        return _beyond_guessing(columns, hosts, classes)
+        return _beyond_guessing(columns, classes)
     control, other = _best_control(measure, columns, batches)
     own, theirs = value(measure, columns), value(measure, other)
-    if measure == "image_auc":
-        low = _auc_limit(columns, other)
-    else:
-        low = lower_limit(columns[measure] - other[measure], hosts)
+    limit = _auc_limit if measure == "image_auc" else _mean_limit
     numbers = {"measure": measure, "value": own, "control": control, "control_value": theirs}
-    return _record(low > MARGIN, numbers | {"gain": own - theirs, "gain_low": low})
+    numbers |= {"gain": own - theirs, "gain_low": limit(measure, columns, other)}
+    return _record(numbers["gain_low"] > MARGIN, numbers)
 
 
 def _best_control(measure: str, columns: Columns, batches: Iterable[Batch]) -> tuple[str, Columns]:
@@ -120,28 +116,24 @@ def _smoothness(batches: list[Batch]) -> Float[np.ndarray, " N"]:
     return np.concatenate([network(batch.image).score.numpy() for batch in batches])
 
 
-def lower_limit(values: Float[np.ndarray, " N"], hosts: Hosts) -> float:
-    r"""Lower end of the 95 % interval of a mean, values of one host varying together.
+def _mean_limit(measure: str, own: Columns, other: Columns) -> float:
+    """Lower end of the 95 % interval of a mean difference between two networks' images."""
+    gains = own[measure] - other[measure]
+    return lower_limit(gains[np.isfinite(gains)])
 
-    .. math:: \bar{x} - 1.96 \, \frac{1}{N} \sqrt{\frac{G}{G - 1} \sum_{g=1}^{G}
-        \left( \sum_{i \in g} x_i - \bar{x} \right)^2}
 
-    Undefined values are left out; NaN of fewer than two hosts.
+def lower_limit(values: Float[np.ndarray, " N"]) -> float:
+    """Lower end of the 95 % interval of a mean; NaN of fewer than two values.
 
-    >>> round(lower_limit(np.array([1.0, 3.0]), np.array(["a", "b"])), 2)
+    >>> round(lower_limit(np.array([1.0, 3.0])), 2)
     0.04
     """
-    known = np.isfinite(values)
-    groups = np.unique(hosts[known], return_inverse=True)[1]
-    count = groups.max(initial=-1) + 1
-    if count < 2:
+    if len(values) < 2:
         return float("nan")
-    mean = values[known].mean()
-    off = np.bincount(groups, values[known] - mean)
-    return float(mean - Z95 * np.sqrt(count / (count - 1) * (off**2).sum()) / known.sum())
+    return float(values.mean() - Z95 * values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _auc_limit(own: Columns, other: Columns) -> float:
+def _auc_limit(measure: str, own: Columns, other: Columns) -> float:
     """The same of a difference of two image AUCs, by what each image adds to them.
 
     DeLong, DeLong and Clarke-Pearson, Biometrics 1988, eq. 3 to 5.
@@ -161,14 +153,14 @@ def _placements(
     return above.mean(1), above.mean(0)
 
 
-def _beyond_guessing(columns: Columns, hosts: Hosts, classes: int) -> dict[str, Any]:
+def _beyond_guessing(columns: Columns, classes: int) -> dict[str, Any]:
     """Whether a classifier beats its largest class, or of many classes five times chance."""
     measure = "top_1" if classes < MANY_CLASSES else f"top_{BEST_GUESSES}"
     largest = float(np.bincount(columns["class"].astype(int)).max() / len(columns["class"]))
     level = largest if classes < MANY_CLASSES else TIMES_CHANCE * BEST_GUESSES / classes
     margin = MARGIN if classes < MANY_CLASSES else 0.0
     control = "largest class" if classes < MANY_CLASSES else "five times chance"
-    low = lower_limit(columns[measure], hosts) - level
+    low = lower_limit(columns[measure]) - level
     numbers = {"measure": measure, "value": value(measure, columns), "control": control}
     numbers |= {"control_value": level, "gain": numbers["value"] - level, "gain_low": low}
     return _record(low > margin, numbers)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import learning, tables
+from . import tables
 from .errors import RegistryError
 from .manipulations import HIERARCHY
 from .registry import Run, Source, Verdict
@@ -260,7 +260,7 @@ def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
     reasons = [
         f"{run} is not shown to have learned"
         for run in trained
-        if run in _bound(comparison, runs) and not learning.learned(profile, run)
+        if run in _bound(comparison, runs) and not _learned(profile, run)
     ]
     task = _task(comparison)
     seen = {run: _taught(profile, run, task, runs) for run in trained}
@@ -274,6 +274,12 @@ def _unequal(profile: str, comparison: Comparison, runs: Runs) -> list[str]:
 def _bound(comparison: Comparison, runs: Runs) -> set[str]:
     """The trainings that must have learned: all but those of weak sides alone."""
     return {network(s.run, runs) for s in comparison.sources if s.run not in comparison.weak}
+
+
+def _learned(profile: str, run: str) -> bool:
+    """Whether every stored seed of a run is recorded to have learned."""
+    found = tables.records(profile, run)
+    return bool(found) and all(record.get("learned") for record in found)
 
 
 def _task(comparison: Comparison) -> str:

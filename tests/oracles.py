@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imdl_lib.recipes import Forged
+from imdl_lib.kinds import Forged
 
 
 def auc_by_pairs(score: np.ndarray, truth: np.ndarray) -> float:

@@ -11,9 +11,7 @@ from imdl_lib.profiles import Profile
 from imdl_lib.registry import Run
 
 CONFIG = {"wider": False, "deeper": False}
-BASE = Run(
-    "mantranet/base", "mantranet.imc", CONFIG | {"level": 0}, ("operation",), (), budget="classes"
-)
+BASE = Run("mantranet/base", "mantranet.imc", CONFIG | {"level": 0}, ("operation",), ())
 NETWORK = CONFIG | {"windows": (3,)}
 RUN = Run("mantranet/run", "mantranet", NETWORK, ("splice", "enhancement"), ())
 STARTED = replace(RUN, id="mantranet/started", init_from=BASE.id)

@@ -9,7 +9,7 @@ import pytest
 from imdl_lib import crops, datasets, experiments, forge, splits
 from imdl_lib.crops import Photo
 from imdl_lib.errors import DataError, RegistryError
-from imdl_lib.recipes import Recipe
+from imdl_lib.kinds import Recipe
 
 RECIPE = Recipe(crops.KINDS, ("coverage",), "train", 120, 16)
 
@@ -123,5 +123,5 @@ def test_crops_of_a_job(tiny):
     job = experiments.job("pscc_net/tuned-coverage-real", "tiny")
     train, valid = (job.recipe(part) for part in ("train", "valid"))
     assert (train.kinds, train.sources, train.part) == (crops.KINDS, ("coverage",), "train")
-    assert (train.count, train.size_px) == (tiny.most_images, tiny.released_size_px)
+    assert (train.count, train.size_px) == (tiny.forged_count, tiny.released_size_px)
     assert (valid.kinds, valid.part, valid.count) == (crops.KINDS, "valid", job.validation_images)

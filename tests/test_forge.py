@@ -9,9 +9,7 @@ from oracles import same
 
 from imdl_lib import files, forge, kinds, paths, photos
 from imdl_lib.errors import DataError, RegistryError
-from imdl_lib.inpainting import INPAINTERS
-from imdl_lib.kinds import make
-from imdl_lib.recipes import Forged, Recipe
+from imdl_lib.kinds import Recipe, make
 
 PLAIN = Recipe(("splice",), ("packaged",), "test", 8, 48)
 
@@ -36,35 +34,10 @@ def test_several_workers_forge_what_one_does(tmp_path, monkeypatch, pack):
         forged = forge.forge(recipe, progress=False)
     for index in range(recipe.count):
         sample = make(recipe, index, pack)
-        taken = forged.take(np.array([index]))
-        stored = Forged(*(part[0] for part in (taken.images, taken.regions)), int(taken.hosts[0]))
-        assert same(sample, replace(stored, target=int(taken.targets[0])))
-        assert sample.host == stored.host and forged.host(index) == pack.ids[sample.host]
-
-
-# Samples that are taken
-
-
-@pytest.mark.parametrize("recipe", [PLAIN, replace(PLAIN, kinds=("pristine", "operation"))])
-def test_a_live_set_is_the_stored_one(cache, recipe):
-    stored, live = forge.forge(recipe, progress=False), forge.live(recipe)
-    assert len(live) == len(stored) == 8
-    assert not (cache / replace(recipe, seed=1).key).exists()
-    for index in ([0, 1, 2], [7, 3, 3]):
-        for ours, theirs in zip(
-            live.take(np.array(index)), stored.take(np.array(index)), strict=True
-        ):
-            assert np.array_equal(ours, theirs) and ours.dtype == theirs.dtype
-
-
-def test_a_live_set_stores_nothing(cache):
-    forge.live(PLAIN).take(np.arange(2))
-    assert not cache.exists()
-
-
-def test_a_live_set_of_what_does_not_exist(cache):
-    with pytest.raises(RegistryError, match=r"^A recipe asks for the kind 'magic', which does not"):
-        forge.live(replace(PLAIN, kinds=("magic",)))
+        stored = kinds.Forged(
+            forged.images[index], forged.regions[index], int(forged.targets[index])
+        )
+        assert same(sample, stored)
 
 
 # The cache
@@ -149,7 +122,7 @@ def test_sets_are_below_the_cache(cache):
     ("field", "what", "known"),
     [
         ("kinds", "kind", kinds.KINDS),
-        ("inpainters", "inpainter", INPAINTERS),
+        ("inpainters", "inpainter", kinds.INPAINTERS),
         ("sources", "photo source", photos.SOURCES),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from imdl_lib import checksums, images, leaks, photos
+from imdl_lib import checksums, images, photos
 from imdl_lib.errors import DataError, RegistryError
 from imdl_lib.photos import Photo
 
@@ -142,15 +142,6 @@ def test_split_depends_neither_on_order_nor_on_other_sources():
     assert {p.id for p in photos.split(mixed, "test") if p.source == "s"} == chosen
     by_hash = sorted(every, key=lambda photo: hashlib.sha256(photo.group.encode()).hexdigest())
     assert chosen <= {photo.id for photo in by_hash[-15:]}  # the training part takes the first 35
-
-
-def test_photos_that_a_real_set_shows_are_in_no_part(monkeypatch, tmp_path):
-    monkeypatch.setenv("IMDL_DATA", str(tmp_path))
-    monkeypatch.setattr(checksums, "absent", lambda name: ())
-    every = photos.fetched("bsds500")
-    parts = [photos.split(every, part) for part in photos.PARTS]
-    assert {p.id for p in every} - {p.id for part in parts for p in part} == leaks.photo_ids()
-    assert [len(part) for part in parts] == [394, 49, 49]
 
 
 def test_the_packaged_test_photos_stay_what_the_stored_results_were_made_with():

@@ -41,13 +41,9 @@ def test_every_field_can_be_used(profile):
 
 @EVERY
 def test_every_run_takes_at_least_a_step_on_images_that_exist(profile):
-    assert profile.samples.keys() == profiles.QUICK.samples.keys()
-    assert min(*profile.samples.values(), profile.most_images) >= profile.batch
-
-
-@EVERY
-def test_paired_runs_have_further_seeds_than_the_others(profile):
-    assert set(profile.seeds) <= set(profile.paired_seeds)
+    budgets = ("operation_samples", "forged_samples", "released_samples", "thorough_samples")
+    assert all(getattr(profile, name) >= profile.batch for name in budgets)
+    assert min(profile.operation_count, profile.forged_count) >= profile.batch
 
 
 def test_a_profile_is_a_value():

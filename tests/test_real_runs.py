@@ -32,7 +32,7 @@ def test_a_run_is_trained_on_a_real_set_and_scored_on_its_test_part_alone(
     one = experiments.job(REAL, "tiny")
     assert experiments.left_out(one.run, "tiny") == ""
     assert evaluate.rebuild(one, progress=False)
-    assert jobs.read_record(one)["samples"] == tiny.samples["tuned"]
+    assert jobs.read_record(one)["samples"] == tiny.released_samples
     rows = tables.rows("tiny", REAL)
     assert set(rows["set"]) == {"coverage/test"}
     assert sorted(rows["image"]) == sorted(splits.held_out()["coverage"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from imdl_lib import recipes
+from imdl_lib import kinds
 from imdl_lib.profiles import Profile
 from imdl_lib.registry import VERDICTS, Claim, Figure, Run, Table, Verdict, identity
 
@@ -17,14 +17,17 @@ PROFILE = Profile(
     batch=32,
     learning_rate=2e-3,
     schedule="cosine",
-    samples={"classes": 2048, "ablation": 768, "released": 1536},
-    most_images=512,
+    operation_count=1024,
+    operation_samples=2048,
+    forged_count=512,
+    forged_samples=768,
+    released_samples=1536,
+    thorough_samples=3072,
     test_count=16,
     real_count=None,
     timed_turns=1,
     large_turns=0,
     seeds=(0,),
-    paired_seeds=(0, 1),
     precision="32-true",
 )
 
@@ -39,9 +42,9 @@ def of(run: Run, profile: Profile = PROFILE, seed: int = 0, base: Run = BASE) ->
 
 def test_identity_is_stable(monkeypatch):
     """Pinned: a change here makes every committed result stale."""
-    monkeypatch.setattr(recipes, "versions", lambda: [2, 1, 1])
-    assert of(RUN) == of(RUN) == "181d493a3ed8ae63"
-    assert of(STARTED) == "b18dd40eb4f96a96"
+    monkeypatch.setattr(kinds, "versions", lambda: [2, 1, 1])
+    assert of(RUN) == of(RUN) == "b49c93726b7442c4"
+    assert of(STARTED) == "be78421c9eaeb982"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +60,7 @@ def test_identity_is_stable(monkeypatch):
         {"frozen": True},
         {"init_rate": 0.5},
         {"long": True},
-        {"budget": "released"},
-        {"share": 0.5},
+        {"thorough": True},
         {"version": 1},
         {"chosen_on": "choosing"},
         {"label_noise": 0.3},
@@ -69,9 +71,7 @@ def test_identity_follows_what_decides_the_weights(change):
     assert of(replace(RUN, **change)) != of(RUN)
 
 
-@pytest.mark.parametrize(
-    "change", [{"tests": ()}, {"keep": True}, {"paired": True}, {"id": "mantranet/other"}]
-)
+@pytest.mark.parametrize("change", [{"tests": ()}, {"keep": True}, {"id": "mantranet/other"}])
 def test_identity_ignores_what_does_not(change):
     assert of(replace(RUN, **change)) == of(RUN)
 
@@ -86,8 +86,8 @@ def test_identity_ignores_what_does_not(change):
         {"learning_rate": 1e-3},
         {"schedule": "plateau"},
         {"precision": "auto"},
-        {"most_images": 64},
-        {"samples": PROFILE.samples | {"ablation": 64}},
+        {"forged_count": 64},
+        {"forged_samples": 64},
     ],
     ids=str,
 )
@@ -108,17 +108,16 @@ def test_identity_follows_the_forging_version_of_what_is_trained(monkeypatch):
     """What needs no weights of its own is scored anew where its sets are forged otherwise."""
     plain = replace(RUN, kinds=())
     before = of(RUN), of(STARTED), of(replace(STARTED, kinds=())), of(plain)
-    monkeypatch.setattr(recipes, "VERSION", recipes.VERSION + 1)
+    monkeypatch.setattr(kinds, "VERSION", kinds.VERSION + 1)
     after = of(RUN), of(STARTED), of(replace(STARTED, kinds=())), of(plain)
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, True]
 
 
-def test_only_a_run_s_own_budget_and_size_count():
-    other = replace(PROFILE, samples=PROFILE.samples | {"released": 64})
-    assert of(RUN, other) == of(RUN)
-    larger = replace(PROFILE, released_size_px=32)
-    assert of(RUN, larger) == of(RUN)
-    assert of(replace(RUN, long=True), larger) != of(replace(RUN, long=True))
+def test_only_long_runs_follow_the_released_budget():
+    for change in ({"released_samples": 64}, {"released_size_px": 32}):
+        other = replace(PROFILE, **change)
+        assert of(RUN, other) == of(RUN)
+        assert of(replace(RUN, long=True), other) != of(replace(RUN, long=True))
 
 
 def test_identity_follows_seed_and_start():
@@ -130,22 +129,14 @@ def test_identity_follows_seed_and_start():
     assert of(STARTED, base=more_tests) == of(STARTED)
 
 
-def test_budget_size_and_seeds_of_a_run():
-    assert RUN.samples(PROFILE) == 768
-    assert replace(RUN, budget="classes").samples(PROFILE) == 2048
-    assert replace(RUN, share=0.25).samples(PROFILE) == 192
-    assert replace(RUN, kinds=()).samples(PROFILE) == 0
+def test_budget_and_size_of_a_run():
+    assert BASE.samples(PROFILE) == PROFILE.operation_samples
+    assert replace(BASE, long=True).samples(PROFILE) == PROFILE.operation_samples
+    assert RUN.samples(PROFILE) == PROFILE.forged_samples
+    assert replace(RUN, long=True).samples(PROFILE) == PROFILE.released_samples
+    assert replace(RUN, long=True, thorough=True).samples(PROFILE) == PROFILE.thorough_samples
     assert RUN.size_px(PROFILE) == PROFILE.size_px
     assert replace(RUN, long=True).size_px(PROFILE) == PROFILE.released_size_px
-    assert RUN.seeds(PROFILE) == (0,) and replace(RUN, paired=True).seeds(PROFILE) == (0, 1)
-
-
-def test_a_run_starts_from_the_same_seed_where_there_is_one():
-    paired = replace(BASE, paired=True)
-    assert [paired.seed_for(PROFILE, seed) for seed in (0, 1, 2)] == [0, 1, 0]
-    assert [BASE.seed_for(PROFILE, seed) for seed in (0, 1)] == [0, 0]
-    other = replace(PROFILE, samples=PROFILE.samples | {"ablation": 64})
-    assert of(STARTED, other, 1, paired) != of(STARTED, PROFILE, 1, paired)
 
 
 def test_items_know_their_paper():

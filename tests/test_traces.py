@@ -11,8 +11,8 @@ from PIL import Image
 from imdl_lib import datasets, evaluate, manipulations, traces
 from imdl_lib.errors import ImdlError
 from imdl_lib.forge import ForgedSet
+from imdl_lib.kinds import Recipe
 from imdl_lib.papers import mantranet
-from imdl_lib.recipes import Recipe
 
 
 def numbered(count: int, size_px: int = 4, targets: np.ndarray | None = None) -> ForgedSet:
@@ -21,9 +21,7 @@ def numbered(count: int, size_px: int = 4, targets: np.ndarray | None = None) ->
     images += np.arange(count, dtype=np.uint8)[:, None, None, None]
     recipe = Recipe(("operation",), ("packaged",), "test", count, size_px)
     regions = np.zeros((count, size_px, size_px), np.uint8)
-    number = np.arange(count)
-    targets = number if targets is None else targets
-    return ForgedSet(recipe, images, regions, targets, number, ())
+    return ForgedSet(recipe, images, regions, np.arange(count) if targets is None else targets)
 
 
 def number_of(image: torch.Tensor) -> list[int]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import chain, product
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -18,10 +18,9 @@ from imdl_lib.batch import Batch
 from imdl_lib.errors import DataError, RegistryError, WeightsError
 from imdl_lib.forge import ForgedSet
 from imdl_lib.jobs import Job
+from imdl_lib.kinds import Recipe
 from imdl_lib.papers import uen
-from imdl_lib.recipes import Recipe
 from imdl_lib.registry import Run
-from imdl_lib.train import Order
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -42,8 +41,10 @@ def stop_before(monkeypatch: pytest.MonkeyPatch, step: int) -> list[int]:
     """Make training batch ``step`` raise; the list collects the first batch of each call."""
     real, firsts = train.batches, []
 
-    def stopping(forged, order, first, last):
-        for number, batch in enumerate(real(forged, order, first, last), start=first):
+    def stopping(forged, batch_size, seed, first, last, *more):
+        for number, batch in enumerate(
+            real(forged, batch_size, seed, first, last, *more), start=first
+        ):
             if forged.recipe.part == "train":
                 if number == first:
                     firsts.append(first)
@@ -191,7 +192,7 @@ def test_weights_are_a_function_of_the_seed(workplace, tiny):
 
 
 def test_training_lowers_the_loss(workplace, tiny):
-    one = job(BASE, replace(tiny, samples=tiny.samples | {"classes": 320}))
+    one = job(BASE, replace(tiny, operation_samples=320))
     trained(one)
     history = files.read_json(one.cached(".json"))["history"]
     assert [row["samples"] for row in history] == list(range(32, 321, 32))
@@ -206,8 +207,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept(workplace, tiny, mon
     assert same(dict(model.state_dict()), best)
     valid = train.forge(one.recipe("valid"), False)
     with torch.no_grad():
-        order = train.Order(tiny.batch)
-        batches = train.batches(valid, order, 0, max(1, len(valid) // tiny.batch))
+        batches = train.batches(valid, tiny.batch, 0, 0, max(1, len(valid) // tiny.batch))
         loss = jobs.STAGES[RUN.stage].loss(RUN.config)
         found = np.mean([float(sum(loss(model(b.image), b).values())) for b in batches])
     assert found == pytest.approx(min(losses), rel=1e-4)
@@ -364,7 +364,7 @@ def forged() -> ForgedSet:
     images = np.repeat(number.astype(np.uint8), 4 * 4 * 3).reshape(20, 4, 4, 3)
     regions = (images[..., 0] % 2).astype(np.uint8) * 2
     recipe = Recipe(("enhancement",), ("packaged",), "train", 20, 4)
-    return ForgedSet(recipe, images, regions, number, number, ())
+    return ForgedSet(recipe, images, regions, number)
 
 
 def numbers(batches) -> list[list[int]]:
@@ -372,25 +372,21 @@ def numbers(batches) -> list[list[int]]:
 
 
 def test_batches_are_a_function_of_seed_and_number(forged):
-    order = Order(6, seed=3, turned=True)
-    every = list(train.batches(forged, order, 0, 9))
-    later = list(train.batches(forged, order, 4, 9))
-    assert numbers(later) == numbers(every)[4:]
-    assert all(torch.equal(a.mask, b.mask) for a, b in zip(later, every[4:], strict=True))
-    assert numbers(train.batches(forged, order, 0, 9)) == numbers(every)
-    assert numbers(train.batches(forged, Order(6, seed=4), 0, 9)) != numbers(every)
+    every = numbers(train.batches(forged, 6, 3, 0, 9))
+    assert numbers(train.batches(forged, 6, 3, 4, 9)) == every[4:]
+    assert numbers(train.batches(forged, 6, 3, 0, 9)) == every
+    assert numbers(train.batches(forged, 6, 4, 0, 9)) != every
 
 
 def test_a_pass_shows_no_image_twice_and_the_next_is_shuffled_anew(forged):
-    every = numbers(train.batches(forged, Order(5), 0, 8))
+    every = numbers(train.batches(forged, 5, 0, 0, 8))
     for start in (0, 4):
         assert sorted(chain.from_iterable(every[start : start + 4])) == list(range(20))
     assert every[:4] != every[4:]
 
 
 def test_a_batch_holds_what_was_forged(forged):
-    index = np.array([2, 5])
-    batch = train.to_batch(forged.take(index), index)
+    batch = train.to_batch(forged, np.array([2, 5]))
     assert batch.image.shape == (2, 3, 4, 4)
     assert batch.image[1].unique().item() == pytest.approx(5 / 255)
     assert batch.mask.flatten(1).all(1).tolist() == [False, True]  # region numbers become True
@@ -399,61 +395,7 @@ def test_a_batch_holds_what_was_forged(forged):
 
 
 def test_a_set_smaller_than_a_batch_still_gives_batches(forged):
-    assert [len(n) for n in numbers(train.batches(forged, Order(64), 0, 2))] == [20, 20]
-
-
-def test_eight_turns_and_reflections_of_a_square():
-    """Each choice of three flips gives another one; image and mask go together."""
-    flips = np.array(list(product((False, True), repeat=3))).T
-    square = np.arange(9).reshape(1, 3, 3).repeat(8, 0)
-    made = train.turned(square, flips)
-    wanted = [np.rot90(one, k) for one in (square[0], square[0].T) for k in range(4)]
-    assert {one.tobytes() for one in made} == {np.ascontiguousarray(w).tobytes() for w in wanted}
-    assert np.array_equal(made[0], square[0]) and np.array_equal(square[1], square[0])
-    coloured = train.turned(square[..., None].repeat(3, 3), flips)
-    assert np.array_equal(coloured[..., 2], made)
-
-
-def test_training_images_are_turned_with_their_masks(forged):
-    """Each image's first pixel row is marked: a mask lies where its image says."""
-    images = np.zeros_like(forged.images)
-    images[:, 0] = 200
-    marked = replace(forged, images=images, regions=(images[..., 0] > 0).astype(np.uint8))
-    seen = set()
-    for batch in train.batches(marked, Order(20, turned=True), 0, 4):
-        assert torch.equal(batch.image[:, :1] > 0.5, batch.mask)
-        seen |= {tuple(mask.flatten().tolist()) for mask in batch.mask}
-    assert len(seen) == 4  # of a row, the eight are four
-    (still,) = train.batches(marked, Order(20), 0, 1)
-    assert still.mask[:, :, 0].all()
-
-
-def test_a_set_forged_on_the_way_gives_the_batches_of_the_stored_one(workplace, monkeypatch):
-    """Also where other processes forge."""
-    recipe = Recipe(("splice", "removal"), ("packaged",), "train", 12, 32)
-    order = Order(4, seed=1, turned=True)
-    wanted = list(train.batches(train.forge(recipe, False), order, 1, 6))
-    alone = list(train.batches(train.live(recipe), order, 1, 6))
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    helped = list(train.batches(train.live(recipe), order, 1, 6))
-    for made in (alone, helped):
-        for one, other in zip(made, wanted, strict=True):
-            assert torch.equal(one.image, other.image) and torch.equal(one.mask, other.mask)
-            assert one.name == other.name
-
-
-def test_large_images_are_forged_on_the_way_and_small_ones_stored(workplace, tiny, monkeypatch):
-    large = replace(tiny, size_px=16, released_size_px=32)
-    one, small = job(replace(RUN, long=True), large), job(RUN, large)
-    assert not one.is_live and not small.is_live
-    monkeypatch.setattr(jobs, "LIVE_PX", 32)
-    assert one.is_live and not small.is_live
-    weights = trained(one)
-    made = {path.name for path in (workplace / "cache/forged").iterdir()}
-    assert one.recipe("train").key not in made and one.recipe("valid").key in made
-    forget(one)
-    monkeypatch.setattr(jobs, "LIVE_PX", 64)
-    assert same(trained(one), weights)
+    assert [len(n) for n in numbers(train.batches(forged, 64, 0, 0, 2))] == [20, 20]
 
 
 def test_precision():
@@ -486,8 +428,7 @@ def test_a_run_with_noisy_labels_is_told_empty_masks(workplace, tiny, monkeypatc
 
 def test_only_the_chosen_masks_are_emptied(forged):
     whole, taught = (
-        next(train.batches(forged, Order(20, emptied=lost), 0, 1))
-        for lost in (frozenset(), frozenset((3, 7)))
+        next(train.batches(forged, 20, 0, 0, 1, lost)) for lost in (frozenset(), frozenset((3, 7)))
     )
     for name, before, after in zip(whole.name, whole.mask, taught.mask, strict=True):
         assert torch.equal(after, before & (int(name) not in (3, 7)))

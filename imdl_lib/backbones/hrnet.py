@@ -143,13 +143,8 @@ class HRNet(nn.Module):
 
     def stem(self, image: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """What runs at full size with many channels: all up to the first two branches."""
-        x = self.layer1(self.conv2(self._first(image)))
+        x = self.layer1(self.conv2(self.conv1(image)))
         return [branch(x) for branch in self.transition1]
-
-    def _first(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
-        """In full precision: half of it rounds bright pixels to about a grey level."""
-        with torch.autocast(image.device.type, enabled=False):
-            return self.conv1(image.to(self.conv1[0].weight.dtype))
 
     def _stem_in_strips(self, image: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """The same numbers strip by strip, so that its 256 channels never exist at full size."""

@@ -32,7 +32,7 @@ from ..claims import (
 from ..distortions import CORRELATION_PX, DISTORTIONS
 from ..manipulations import HIERARCHY, class_names
 from ..realsets import SPECS
-from ..registry import Run, Source, curve_of
+from ..registry import Run, Source
 from ..resampling import Drawn, drawn_gaps, host_weights, values
 from ..standins import DEGRADATIONS, DISGUISES, FOUR_KINDS, REGENERATIONS, SENSITIVITY, SETS
 from ..tables import Settings, Sources
@@ -45,12 +45,10 @@ PAPER = "mantranet"
 _IMC_TESTS = ("operations", "operations_train", "cameras", "kcmi")
 _GRID = {"decision_stride": 4}  # a sixteenth of the pixels decides: as good, several times faster
 _PLAIN = {"wider": False, "deeper": False}
-_READING = {"frozen": True, "paired": True}  # of FAC and TAC
 
 
-def _imc(name: str, budget: str = "classes", **config: Any) -> Run:
-    id, kinds = f"{PAPER}/imc-{name}", ("operation",)
-    return Run(id, "mantranet.imc", _GRID | config, kinds, _IMC_TESTS, budget=budget)
+def _imc(name: str, **config: Any) -> Run:
+    return Run(f"{PAPER}/imc-{name}", "mantranet.imc", _GRID | config, ("operation",), _IMC_TESTS)
 
 
 def _ladn(name: str, tests: tuple[str, ...] = (), **fields: Any) -> Run:
@@ -119,16 +117,6 @@ _RELEASED_TESTS = (
     ),
 )
 
-_WIDER_AND_DEEPER = Run(
-    f"{PAPER}/imc-wd",
-    "mantranet.imc",
-    _GRID,
-    ("operation",),
-    (*_IMC_TESTS, "four_kinds/enhancement"),
-    keep=True,
-    budget="classes_deepest",
-)
-_HALF_RANDOM = _ladn("half-random", _OUT_OF_DOMAIN, init_rate=0.5, keep=True)
 RUNS = (
     *(
         _imc(name, **_PLAIN, backbone=name, first_layer="conv3", level=0)
@@ -140,29 +128,33 @@ RUNS = (
         if name != "vgg"
     ),
     *(_imc(f"hl{level}", **_PLAIN, level=level) for level in range(1, 6)),
-    _imc("w", "classes_deeper", wider=True, deeper=False),
-    _imc("d", "classes_deeper", wider=False, deeper=True),
-    _WIDER_AND_DEEPER,
+    _imc("w", wider=True, deeper=False),
+    _imc("d", wider=False, deeper=True),
+    Run(
+        f"{PAPER}/imc-wd",
+        "mantranet.imc",
+        _GRID,
+        ("operation",),
+        (*_IMC_TESTS, "four_kinds/enhancement"),
+        keep=True,
+    ),
     _ladn("ladn-d", config={"deviation": "raw", "windows": (), "stack": "channel"}, frozen=True),
     _ladn("ladn-z", ("two_regions",), config={"windows": (), "stack": "channel"}, frozen=True),
     _ladn("ladn-fac-7", config={"windows": (7,), "stack": "channel"}, frozen=True),
     _ladn("ladn-fac-7-15", config={"windows": (7, 15), "stack": "channel"}, frozen=True),
-    _ladn("ladn-fac-7-15-31", ("two_regions",), config={"stack": "channel"}, **_READING),
-    _ladn("ladn-tac-7-15-31", _OUT_OF_DOMAIN, **_READING),
+    _ladn("ladn-fac-7-15-31", ("two_regions",), config={"stack": "channel"}, frozen=True),
+    _ladn("ladn-tac-7-15-31", _OUT_OF_DOMAIN, frozen=True),
     _ladn("fully-random", _OUT_OF_DOMAIN, init_from=None),
-    _HALF_RANDOM,
+    _ladn("half-random", _OUT_OF_DOMAIN, init_rate=0.5),
     _ladn(
         "released",
         _RELEASED_TESTS,
-        init_from=f"{PAPER}/half-random",
-        budget="released",
+        init_rate=0.5,
         jpeg_quality=(70, 100),
         chosen_on="choosing",
         keep=True,
         long=True,
     ),
-    *curve_of(_WIDER_AND_DEEPER),
-    *curve_of(_HALF_RANDOM),
     *(Run(f"{PAPER}/{name}", f"baseline.{name}", {}, (), _TABLE_8) for name in CLASSICAL.values()),
 )
 

@@ -30,7 +30,7 @@ from ..claims import (
     unjudged,
 )
 from ..realsets import AUTHENTIC
-from ..registry import Run, Source, curve_of, run_id
+from ..registry import Run, Source, run_id
 from ..resampling import Drawn, Missing, drawn, host_weights, values
 from ..standins import DEGRADATIONS
 from ..tables import Settings, Sources
@@ -63,7 +63,6 @@ DISTORTED = {  # published column: what is added to a set's name
     "w/o distortion": "",
 }
 assert len(DISTORTED) == 1 + sum(map(len, DEGRADATIONS.values()))
-BALANCED = {"balanced": True}  # as released: unbalanced, no pixel passes one half for long
 ABLATIONS = {  # published row: (run, what differs)
     "w/o CA+SA": ("no-ca-sa", {"spatial": False, "channelwise": False}),
     "w/o SA": ("no-sa", {"spatial": False}),
@@ -71,7 +70,6 @@ ABLATIONS = {  # published row: (run, what differs)
     "w/o FS": ("no-fs", {"shared": False}),
     "PSCC-Net": ("full", {}),
 }
-_PAIRED = ("no-ca-sa", "no-sa", "no-ca")  # with full: their pairs decide most claims
 FINEST_ONLY = {"supervised": (1,)}  # claim 25: no loss on the coarser masks
 EARLY = {f"Mask {scale}": (f"mask-{scale}", {"last_scale": scale}) for scale in (4, 3, 2)}
 TUNED = {"Coverage": "like_coverage", "CASIA": "like_casia", "NIST16": "like_nist16"}
@@ -102,32 +100,21 @@ _ABLATION_TESTS = (*_FOUR, *REAL.values())
 _FULL_TESTS = (*_ABLATION_TESTS, "like_casia_d", *_SIZES)
 
 
-def _trained(
-    name: str, config: dict[str, Any], tests: tuple[str, ...] = _ABLATION_TESTS, **more: Any
-) -> Run:
-    """From the pre-trained backbone."""
-    start = f"{PAPER}/base"
-    return Run(f"{PAPER}/{name}", PAPER, BALANCED | config, KINDS, tests, init_from=start, **more)
+def _trained(name: str, config: dict[str, Any], tests: tuple[str, ...] = _ABLATION_TESTS) -> Run:
+    return Run(f"{PAPER}/{name}", PAPER, config, KINDS, tests)
 
 
 def _borrowing(
     name: str, base: str, config: dict[str, Any], tests: tuple[str, ...] = _ABLATION_TESTS
 ) -> Run:
     """Another use of a trained run's weights."""
-    start = f"{PAPER}/{base}"
-    return Run(f"{PAPER}/{name}", PAPER, BALANCED | config, (), tests, init_from=start)
+    return Run(f"{PAPER}/{name}", PAPER, config, (), tests, init_from=f"{PAPER}/{base}")
 
 
-_FULL = _trained("full", {}, _FULL_TESTS, paired=True, keep=True)
-_OPERATIONS = f"{PAPER}.operation", {}, ("operation",)
 RUNS = (
-    Run(f"{PAPER}/base", *_OPERATIONS, (), keep=True, budget="base"),  # only others start from it
-    _FULL,
-    *curve_of(_FULL),
     *(
-        _trained(name, config, paired=name in _PAIRED)
+        _trained(name, config, _FULL_TESTS if name == "full" else _ABLATION_TESTS)
         for name, config in ABLATIONS.values()
-        if name != "full"
     ),
     *(_borrowing(name, "full", config) for name, config in EARLY.values()),
     _borrowing("own-size", "full", {"size_px": None}, _SIZES),
@@ -137,28 +124,26 @@ RUNS = (
     Run(
         f"{PAPER}/released",
         PAPER,
-        BALANCED,
+        {},
         KINDS,
         _RELEASED_TESTS,
         jpeg_quality=(70, 100),
-        init_from=_FULL.id,
+        init_from=f"{PAPER}/full",
         chosen_on="choosing_with_pristine",
         keep=True,
         long=True,
-        budget="released",
     ),
     *(
         Run(
             f"{PAPER}/{name}",
             PAPER,
-            BALANCED,
+            {},
             (),
             tests,
             init_from=f"{PAPER}/released",
             init_rate=0.5,  # sec. IV-B2: 1e-4 in place of 2e-4
             trained_on=trained_on,
             long=True,
-            budget="tuned",
         )
         for name, (trained_on, tests) in TUNING.items()
     ),

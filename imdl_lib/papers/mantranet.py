@@ -24,7 +24,6 @@ Z*_F              ``Deviation.forward``                  eq. 7
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +37,6 @@ from ..manipulations import CLASSES, HIERARCHY
 from . import Departure
 
 BACKBONES = ("vgg", "resnet", "dncnn")
-NORM_EPSILON = 1e-3  # Keras' default
 FIRST_LAYERS = ("conv3", "conv5", "bayar", "srm", "combined")
 
 
@@ -58,7 +56,6 @@ class Config:
     far_to_near: bool = True  # sec. 4.1; released: near to far, the whole image last
     signed: bool = True  # eq. 3; released: |Z|
     hard_gates: bool = False  # released: gates clamp(0.2 x + 0.5) in place of a sigmoid
-    image_statistics: bool = False  # after adaptation; released: each image's, not moving ones
     epsilon: float = 1e-5  # eq. 5; released: 1e-6
     srm_per_channel: bool = False  # table 3: 3 SRM maps; released: 9
     first_filters: int | None = None  # maps of the first layer; released: 16
@@ -85,7 +82,6 @@ class Config:
             far_to_near=False,
             signed=False,
             hard_gates=True,
-            image_statistics=True,
             epsilon=1e-6,
             srm_per_channel=True,
             first_filters=16,
@@ -121,12 +117,8 @@ class FirstLayer(nn.Module):
         self.channels = fixed + (self.free.out_channels if self.free is not None else 0)
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C H W"]:
-        """Free, SRM and Bayar maps, in that order.
-
-        In full precision: half of it rounds bright pixels to about a grey level.
-        """
-        with torch.autocast(image.device.type, enabled=False):
-            return torch.cat([part(image) for part in self.parts], 1)
+        """Free, SRM and Bayar maps, in that order."""
+        return torch.cat([part(image) for part in self.parts], 1)
 
 
 def vgg(config: Config, channels: int) -> nn.Sequential:
@@ -317,7 +309,7 @@ def hard_sigmoid(x: Tensor) -> Tensor:
 def normalise(feature: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
     """Zero mean and unit variance of each image and channel; a single pixel becomes zero."""
     variance = feature.var((2, 3), unbiased=False, keepdim=True)
-    return (feature - global_mean(feature)) / (variance + NORM_EPSILON).sqrt()
+    return (feature - global_mean(feature)) / (variance + 1e-3).sqrt()
 
 
 class ConvLSTM(nn.Module):
@@ -351,24 +343,15 @@ class ConvLSTM(nn.Module):
 
 
 class Together(nn.Module):
-    """All deviations read at once, stacked along channels (FAC, sec. 4.1).
+    """All deviations read at once, stacked along channels (FAC, sec. 4.1)."""
 
-    Four convolutions in a row see as far as the four steps of the ConvLSTM over all windows.
-    """
-
-    def __init__(self, channels: int, hidden: int, kernel: int = 7, layers: int = 4) -> None:
+    def __init__(self, channels: int, hidden: int, kernel: int = 7) -> None:
         super().__init__()
-        widths = [channels] + layers * [hidden]
-        self.mix = nn.ModuleList(
-            nn.Conv2d(a, b, kernel, padding=kernel // 2) for a, b in pairwise(widths)
-        )
+        self.mix = nn.Conv2d(channels, hidden, kernel, padding=kernel // 2)
 
     def forward(self, sequence: Float[Tensor, "T B C H W"]) -> Float[Tensor, "B D H W"]:
-        """Convolutions over all of them."""
-        x = sequence.transpose(0, 1).flatten(1, 2)
-        for layer in self.mix:
-            x = layer(x).tanh()
-        return x
+        """One convolution over all of them."""
+        return self.mix(sequence.transpose(0, 1).flatten(1, 2)).tanh()
 
 
 class Model(nn.Module):
@@ -380,8 +363,6 @@ class Model(nn.Module):
         channels, hidden = config.channels(64), config.channels(8)
         self.trace = Trace(config)
         self.adapt = nn.Conv2d(self.trace.channels, channels, 1, bias=False)
-        if not config.image_statistics:
-            self.norm = nn.BatchNorm2d(channels, eps=NORM_EPSILON, affine=False)
         self.deviation = Deviation(config, channels)
         if config.stack == "time":
             self.read: nn.Module = ConvLSTM(channels, hidden, config.hard_gates)
@@ -394,7 +375,8 @@ class Model(nn.Module):
         """A map for images of any size; an image's score is the mean of its map (sec. 5.1)."""
         featex = self.trace(image)
         adapted = self.adapt(featex).float()
-        adapted = normalise(adapted) if self.config.image_statistics else self.norm(adapted)
+        if self.config.deviation == "z":  # per image, it would turn D_F into Z_F
+            adapted = normalise(adapted)
         logits = self.decide(self.read(self.deviation(adapted)))
         score = logits.float().sigmoid().mean((1, 2, 3)).logit(eps=1e-6)
         return Prediction(logits, score, {"featex": featex})
@@ -509,8 +491,8 @@ DEPARTURES = (
         "epsilon = 1e-5 (eq. 5)",
         "1e-6",
         "`epsilon`: 1e-5 by default",
-        "the paper is the default; after normalisation sigma is near 1, so the learned floor is "
-        "seldom reached",
+        "the paper is the default; after normalisation sigma is near 1 in ours and in the port, so "
+        "the learned floor is not reached and keeps its first value",
     ),
     Departure(
         "gates of the ConvLSTM",
@@ -522,8 +504,8 @@ DEPARTURES = (
     Departure(
         "normalisation after adaptation",
         "not stated",
-        "batch normalisation without weights, moving statistics; the port uses the batch's own",
-        "the authors' Keras layer, before every deviation; `image_statistics`: the port's",
+        "batch normalisation; the port uses the batch's own statistics",
+        "each image's own statistics, and none before the raw deviation D_F",
         "a result must not depend on its neighbours; per image, D_F would become Z_F",
     ),
     Departure(
@@ -538,8 +520,8 @@ DEPARTURES = (
         "reading without time (FAC and D_F)",
         "not stated what replaces the ConvLSTM",
         "not released",
-        "four 7 x 7 convolutions to 8 maps, each with tanh",
-        "the ConvLSTM's kernel, width, range and field of view without its memory",
+        "one 7 x 7 convolution to 8 maps, tanh",
+        "the ConvLSTM's kernel, width and range without its memory; it has fewer weights",
     ),
     Departure(
         "loss of manipulation classification",
@@ -548,28 +530,6 @@ DEPARTURES = (
         "of every pixel, averaged; an image's class is the mean probability. Our runs decide on "
         "every fourth pixel of a row and column (`decision_stride`)",
         "the network is fully convolutional; the grid saves most of 385 softmaxes a pixel",
-    ),
-    Departure(
-        "optimisation",
-        "Adam, batch 64, 1e-4 halved on plateaus of 20 epochs of 1,000 batches (sec. 2.3)",
-        "not released",
-        "Adam with the profile's batch and schedule; the eight turns and reflections of the square",
-        "one schedule for all papers, sized by the profile's budget",
-    ),
-    Departure(
-        "training data",
-        "Dresden's photos; sets of splices, copy-moves and removals by others (sec. 2.3, 4.2)",
-        "not released",
-        "photos at hand, forged by the library as `kinds.py` says",
-        "those sets are not at hand; ours betray a region by nothing but its manipulation",
-    ),
-    Departure(
-        "released network",
-        "the half-random one, after table 7",
-        "weights without their training",
-        "from our half-random run, at 128 px, half of its images compressed at last; its "
-        "checkpoint is chosen on cameras and edits that training lacks",
-        "it is shown photos with histories of their own",
     ),
     Departure(
         "operators behind the 385 names",

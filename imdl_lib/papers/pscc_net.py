@@ -37,13 +37,11 @@ from ..backbones import hrnet
 from ..backbones.hrnet import resize
 from ..batch import Batch, Prediction
 from ..errors import RegistryError, WeightsError
-from ..layers import ConvNorm, pixel_weights, require_tensors
-from ..manipulations import OPERATIONS
+from ..layers import ConvNorm, require_tensors
 from . import Departure
 
 SCALES = (1, 2, 3, 4)  # finest first
 FOLDS = (4, 2, 2, 1)  # r of each scale, sec. IV-A3
-OPERATION_CHANNELS = 64  # from which operations are read
 
 
 @dataclass(frozen=True)
@@ -299,37 +297,11 @@ def mask_losses(
 
 def _pixel_loss(logits: Tensor, target: Tensor, balanced: bool) -> Tensor:
     """Cross-entropy; balanced: forged and pristine pixels of the batch weigh one half each."""
-    weight = pixel_weights(target) if balanced else None
+    forged = target.mean()
+    weight = None
+    if balanced and forged > 0:
+        weight = torch.where(target > 0, 0.5 / forged, 0.5 / (1 - forged).clamp(min=1e-6))
     return F.binary_cross_entropy_with_logits(logits, target, weight)
-
-
-# Pre-training, in the place of ImageNet's weights (sec. IV-A3)
-
-
-class OperationModel(nn.Module):
-    """The backbone, asked of every fourth pixel by which of 385 operations it was altered."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        light = hrnet.Config.light(config.width)
-        self.backbone = hrnet.HRNet(light)
-        wide = ConvNorm(sum(light.channels), OPERATION_CHANNELS, 1)
-        self.decision = nn.Sequential(wide, nn.Conv2d(OPERATION_CHANNELS, len(OPERATIONS), 1))
-
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K h w"]:
-        """Logits of the operations, at a quarter of the image's size."""
-        features = self.backbone(image)
-        size = features[2].shape[2:]
-        found = [F.adaptive_avg_pool2d(x, size) for x in features[:2]]
-        found += [features[2], resize(features[3], size)]
-        return self.decision(torch.cat(found, 1))
-
-
-def operation_loss(logits: Float[Tensor, "B K h w"], batch: Batch) -> dict[str, Tensor]:
-    """Cross-entropy of every place, averaged."""
-    target = batch.operation[:, None, None].expand(-1, *logits.shape[2:])
-    return {"operation": F.cross_entropy(logits.float(), target)}
 
 
 # The released network
@@ -400,8 +372,8 @@ DEPARTURES = (
         "loss of the masks",
         "a quarter of the sum of four cross-entropies (eq. 5)",
         "the sum, where forged and pristine pixels of a batch weigh one half each",
-        "`mean_of_masks` and `balanced`: the paper's by default; our runs balance",
-        "else, for the whole of our budgets, no pixel of a mask passes one half",
+        "`mean_of_masks` and `balanced`: the paper's by default",
+        "the paper is the default",
     ),
     Departure(
         "loss of the score",
@@ -421,9 +393,8 @@ DEPARTURES = (
         "first weights",
         "ImageNet for the backbone (sec. IV-A3)",
         "ImageNet where names match: stem, first stage and first modules",
-        "pre-trained on our own photos: which of 385 operations altered a patch (`OperationModel`)",
-        "ImageNet's are not at hand offline (`hrnet.renamed` reads them where they are), and from "
-        "scratch it learned nothing within the budget",
+        "from scratch",
+        "those weights are not at hand offline; `hrnet.renamed` reads them where they are",
     ),
     Departure(
         "training data",
@@ -437,15 +408,14 @@ DEPARTURES = (
         "optimisation",
         "Adam, batch 10, 2e-4 halved every 5 of 25 epochs of 0.1 M images (sec. III-D, IV-A3)",
         "2e-4, 1e-4, 5e-5, 2.5e-5, 1.25e-5",
-        "Adam with the profile's batch and schedule; the eight turns and reflections of the square",
+        "Adam with the profile's batch and schedule",
         "one schedule for all papers, sized by the profile's budget",
     ),
     Departure(
         "training images",
         "256 x 256 px (sec. III-D)",
         "whole photos squeezed to 256 x 256",
-        "patches of photos at the profile's size; features are resampled to that size; ablations "
-        "of 64 px, the released network of 128 px after them",
+        "patches of photos at the profile's size; features are resampled to that size",
         "squeezing would blur the traces that small networks learn from",
     ),
 )

@@ -41,11 +41,11 @@ from ..backbones.hrnet import resize
 from ..batch import Batch, Prediction
 from ..errors import RegistryError
 from ..filters import srm_kernels
-from ..layers import ConvNorm, pixel_weights, residual
+from ..layers import ConvNorm
 from . import Departure
 
 HIDDEN = 64  # channels of the heads
-MOST_VARIANCE = 10.0
+LEAST_VARIANCE, MOST_VARIANCE = 1e-3, 10.0  # eq. 6 has no lower bound as sigma^2 vanishes
 SEED = 0  # of the draws outside training, so that a photo gets one answer
 
 Map = Float[Tensor, "B 1 h w"]
@@ -62,8 +62,6 @@ class Config:
     guided: bool = True  # False: table 2 "w/o UEN", the base alone
     supervised: bool = True  # table 3: dynamic uncertainty supervision (DUS), eq. 6
     refining: bool = True  # table 3: uncertainty-guided refinement (UPR), eq. 7
-    balanced: bool = False  # forged and pristine pixels of a batch weigh the same in L_mu, L_r, L_g
-    least_variance: float = 0.02  # eq. 6 has no lower bound as sigma^2 vanishes
     size_px: int = 512  # side of the training images, sec. 4.1
     resized: bool = False  # whether images are resized to it first, as the paper's tests (sec. 4.1)
 
@@ -184,8 +182,8 @@ def uncertainty_loss(target: Map, found: Map, variance: Map) -> Tensor:
 # Section 3.4: losses
 
 
-def likelihood_loss(expected: Expectations, mask: Map, weight: Map | None = None) -> Tensor:
-    r"""L_g, mean over pixels, which may be weighted.
+def likelihood_loss(expected: Expectations, mask: Map) -> Tensor:
+    r"""L_g, mean over pixels.
 
     .. math:: -\log \frac{1}{T} \sum_t \exp(y \log p_t + (1 - y) \log(1 - p_t))      (eq. 9)
 
@@ -193,8 +191,7 @@ def likelihood_loss(expected: Expectations, mask: Map, weight: Map | None = None
     """
     tiny = torch.finfo(torch.float32).tiny
     likelihood = torch.where(mask > 0.5, expected.forged, expected.pristine)
-    loss = -likelihood.clamp(min=tiny).log()
-    return (loss if weight is None else weight * loss).mean()
+    return -likelihood.clamp(min=tiny).log().mean()
 
 
 # Sections 3.1 and 3.3: heads
@@ -247,8 +244,7 @@ class Model(nn.Module):
         final = maps["mu"]
         if self.config.guided:
             raw = F.softplus(self.variance(e).float())
-            least = self.config.least_variance
-            maps["variance"] = (raw + least).clamp(max=MOST_VARIANCE)  # eq. 1
+            maps["variance"] = (raw + LEAST_VARIANCE).clamp(max=MOST_VARIANCE)  # eq. 1
             expected = expectations(maps["mu"], maps["variance"], self.draws(maps["mu"]))
             maps |= expected._asdict()
             if self.config.refining:
@@ -310,13 +306,13 @@ class Vanilla(nn.Module):
 
     def embed(self, image: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, dict[str, Tensor]]:
         """E at a quarter of the image's size; the streams meet at the end of each stage."""
-        noise = residual(image, self.kernels)
+        noise = F.conv2d(image, self.kernels, padding=2)
         ours, theirs = self.rgb.stem(image), self.srm.stem(noise)
         ours = self._met(0, ours, theirs)
         for number, stage in enumerate(hrnet.STAGES, start=1):
             ours, theirs = self.rgb.advanced(stage, ours), self.srm.advanced(stage, theirs)
             ours = self._met(number, ours, theirs)
-        traces = self.resampling(residual(image, self.laplacian, groups=3))
+        traces = self.resampling(F.conv2d(image, self.laplacian, padding=2, groups=3))
         finest = ours[0] + traces
         size = finest.shape[2:]
         return self.project(torch.cat([finest, *(resize(x, size) for x in ours[1:])], 1)), {}
@@ -336,18 +332,18 @@ def loss(prediction: Prediction, batch: Batch, config: Config = DEFAULT) -> dict
     .. math:: L_{total} = L_\mu + L_r + L_u + L_g                                   (eq. 10, 11)
     """
     mask = batch.mask.float()
-    weight = pixel_weights(mask) if config.balanced else None
     found = {n: resize(m, mask.shape[2:]) for n, m in prediction.maps.items() if n in MAPS}
-    terms = {"mu": F.binary_cross_entropy_with_logits(found["mu"], mask, weight)}
+    bce = F.binary_cross_entropy_with_logits
+    terms = {"mu": bce(found["mu"], mask)}
     if not config.guided:
         return terms
     expected = Expectations(*(found[name] for name in Expectations._fields))
-    terms["g"] = likelihood_loss(expected, mask, weight)
+    terms["g"] = likelihood_loss(expected, mask)
     if config.supervised:
         target = error(found["mu"], mask)
         terms["u"] = uncertainty_loss(target, expected.entropy, found["variance"])
     if config.refining:
-        terms["r"] = F.binary_cross_entropy_with_logits(prediction.logits, mask, weight)
+        terms["r"] = bce(prediction.logits, mask)
     return terms
 
 
@@ -370,7 +366,7 @@ DEPARTURES = (
         "SRM stream",
         "parallel to the backbone, fused at the end of each stage (sec. 4.1)",
         "no code was published",
-        "three maps, each the mean over colours, mirrored beyond the frame; a 1 x 1 convolution of "
+        "three maps, each the mean over colours, zeros beyond the frame; a 1 x 1 convolution of "
         "each branch is added",
         "how they are fused is not said; a sum keeps the other stream's weights usable",
     ),
@@ -385,8 +381,8 @@ DEPARTURES = (
         "heads",
         "two MLPs (eq. 1)",
         "no code was published",
-        "two 1 x 1 convolutions each; the variance is a softplus plus `least_variance`, at most 10",
-        "without a floor eq. 6 has no minimum; of a low one few sure pixels decide the weights",
+        "two 1 x 1 convolutions each; the variance is a softplus within [0.001, 10]",
+        "without a floor eq. 6 has no minimum",
     ),
     Departure(
         "PSCC-Net as a base",
@@ -450,14 +446,14 @@ DEPARTURES = (
         "optimisation",
         "SGD, 5e-5, exponential decay, 240 epochs at 512 px (sec. 4.1)",
         "no code was published",
-        "Adam with the profile's batch and schedule; the eight turns and reflections of the square",
+        "Adam with the profile's batch and schedule",
         "at that rate SGD hardly moves weights that start from nothing",
     ),
     Departure(
         "training and test images",
         "CASIA v2 and 404 of NIST16, crops of 512 px; tests resized to 512 px (sec. 4.1)",
         "no code was published",
-        "stand-ins: forged patches of the profile's size, a new one each time; tests as "
+        "stand-ins: forged patches of the profile's size, as many as the profile says; tests as "
         "they are, and in one run at the size of the patches",
         "those sets are not at hand; 404 patches, seen thirty times, were learned by heart from "
         "the sixth time on",
@@ -466,15 +462,15 @@ DEPARTURES = (
         "choice of the checkpoint",
         "not stated",
         "no code was published",
-        "the lowest validation loss of the mask, L_r or without refinement L_mu; masks stay "
+        "the lowest validation loss, of all terms that the run minimises; validation masks stay "
         "whole where training masks are emptied",
-        "how well a network knows its own errors says little of its mask",
+        "one rule for all papers",
     ),
     Departure(
         "label noise",
         "0 to 50 % of images relabelled, a third setting of alpha and beta (fig. 4)",
         "no code was published",
-        "0, 30 and 50 %, a higher level on top of the lower; (1, 0) is the third setting",
+        "0, 10, 30 and 50 %, a higher level on top of the lower; (1, 0) is the third setting",
         "neither the levels nor the setting can be read from the text",
     ),
     Departure(
